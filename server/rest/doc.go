@@ -1,0 +1,38 @@
+// Package rest is the REST edge: it translates the HTTP and JSON interface of Flipt v1 into calls of the Connect
+// handlers, by way of vanguard, and back. The JSON codec that it uses there is also the one of the Connect protocol.
+//
+// It holds no handler, listener, cross-origin rule, host check or health endpoint, and decides nothing about flags: what
+// a request means is up to the handlers. It must not stand behind a [http.ServeMux] pattern that cleans paths, since a
+// path with an empty segment is answered with 404 and not with a redirect.
+//
+// # What vanguard is not left to do
+//
+// Paths are matched here, from the same google.api.http annotations, and their variables handed on wholly
+// percent-encoded: vanguard would decode them twice, take a colon for a verb, and refuse GET …/rules/order because PUT
+// has it. Query parameters are checked and filtered here, since an unknown one, or one that names a path variable, would
+// fail or win. Bodies are read here within their limits. Headers that mean something to vanguard or to Connect do not
+// pass. A body that cannot be decoded ends the call: vanguard would call the handler with an empty message. Errors get
+// the bodies and statuses of the contract. Requests of the Connect, gRPC and gRPC-Web protocols go to the handlers as they
+// are.
+//
+// # Headers between handlers and edge
+//
+//   - X-Etag of a response becomes an unquoted Etag; X-Http-Code: 304 makes it a 304 without body. A request's If-None-Match
+//     reaches the handler as Grpcgateway-If-None-Match.
+//   - [SetFlagKey] names the flag of an OFREP error.
+//   - Grpc-Metadata-<name> of a request reaches the handler as <name>.
+//   - Grpc-Timeout ends the context of the call.
+//
+// # Deviations from Flipt v1.61.1
+//
+//   - An encoded slash, percent sign or colon in a key is part of the key; there %2F is a 404.
+//   - HEAD is answered as GET without body; there it is a 501.
+//   - A list may be written as an object with the keys "0", "1", …, as one PHP client does; there it is a 400.
+//   - Bodies are limited, before and after decompression (429, code 8), and JSON may be nested 64 levels deep (400).
+//   - An integer may be written with a fraction of zero (1.0), as the JSON mapping of Protobuf allows; there it is a 400.
+//     Enum numbers may not, as there.
+//   - An empty query value of any type is the same as an absent one; there it is a 400 for numbers and booleans.
+//   - Responses under 1,024 bytes are never compressed. The other ones say Vary: Accept-Encoding either way.
+//   - Errors are never printed in the pretty form.
+//   - Metadata of a handler's response become headers under their own names, without the prefix Grpc-Metadata-.
+package rest

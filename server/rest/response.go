@@ -1,0 +1,180 @@
+package rest
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+
+	"connectrpc.com/connect"
+	"google.golang.org/protobuf/encoding/protojson"
+)
+
+// minCompressed is the least size, in bytes, of a response that is worth compressing.
+const minCompressed = 1024
+
+// answer takes what vanguard writes and sends what the contract wants. It belongs to one request.
+type answer struct {
+	w           http.ResponseWriter
+	ctx         context.Context
+	compressors *sync.Pool
+	route       *route
+	query       string
+	// What the request asks for.
+	ofrep, pretty, gzip bool
+	// What vanguard has written. The header is apart from that of w, of which others may have set parts.
+	header http.Header
+	status int
+	body   bytes.Buffer
+	sent   bool
+}
+
+func (a *answer) Header() http.Header { return a.header }
+
+func (a *answer) WriteHeader(status int) {
+	if a.status == 0 {
+		a.status = status
+	}
+}
+
+// Write sends a body that comes whole, as those of successes do, and keeps the others until finish.
+func (a *answer) Write(data []byte) (int, error) {
+	a.WriteHeader(http.StatusOK)
+	if a.body.Len() == 0 && a.status == http.StatusOK && a.header.Get("Content-Length") == strconv.Itoa(len(data)) {
+		a.send(data)
+		return len(data), nil
+	}
+	return a.body.Write(data)
+}
+
+// Flush does nothing, but vanguard insists on it.
+func (a *answer) Flush() {}
+
+// finish sends what was kept. It must be called once, after vanguard has returned.
+func (a *answer) finish() {
+	if !a.sent {
+		a.send(a.body.Bytes())
+	}
+}
+
+func (a *answer) send(body []byte) {
+	if a.sent {
+		return
+	}
+	switch {
+	case a.status == 0:
+		a.fail(connect.NewError(connect.CodeInternal, errors.New("internal error")))
+	case a.status != http.StatusOK:
+		a.sendFailure(readFailure(a.status, body, a.route.details))
+	case errors.Is(a.ctx.Err(), context.DeadlineExceeded):
+		a.fail(connect.NewError(connect.CodeDeadlineExceeded, context.DeadlineExceeded))
+	case a.header.Get("X-Http-Code") == strconv.Itoa(http.StatusNotModified):
+		a.copyHeader()
+		a.w.Header().Del("Content-Type")
+		a.sent = true
+		a.w.WriteHeader(http.StatusNotModified)
+	default:
+		if a.pretty {
+			body = a.indent(body)
+		}
+		a.copyHeader()
+		a.sendBody(http.StatusOK, body)
+	}
+}
+
+// fail answers with an error of the edge.
+func (a *answer) fail(err *connect.Error) {
+	a.sendFailure(failure{Code: err.Code(), Message: err.Message()})
+}
+
+func (a *answer) sendFailure(f failure) {
+	key := a.header[flagKeyHeader]
+	a.copyHeader()
+	h := a.w.Header()
+	h.Set("Content-Type", "application/json")
+	body := f.body()
+	switch {
+	case a.ofrep:
+		body = f.ofrepBody(key)
+	case f.Code == connect.CodeUnauthenticated:
+		h.Set("Www-Authenticate", f.Message)
+	}
+	a.sendBody(httpStatus(f.Code), body)
+}
+
+// copyHeader hands on the headers of the handler, but those of the protocols in between.
+func (a *answer) copyHeader() {
+	h := a.w.Header()
+	for name, values := range a.header {
+		if !isInternal(name) {
+			h[name] = append(h[name], values...)
+		}
+	}
+	if tag := a.header["X-Etag"]; len(tag) > 0 {
+		h["Etag"] = tag[:1]
+	}
+}
+
+// isInternal says whether a response header is not for the client.
+func isInternal(name string) bool {
+	switch name {
+	case "Accept-Encoding", "Accept-Post", "Allow", "Content-Encoding", "Content-Length", "Date", "Trailer",
+		"Transfer-Encoding", "X-Etag", "X-Http-Code", flagKeyHeader:
+		return true
+	}
+	return strings.HasPrefix(name, "Grpc-") || strings.HasPrefix(name, "Connect-") || strings.HasPrefix(name, "Trailer-")
+}
+
+// sendBody writes the response, compressed where that is asked for and worth it. That the client may be gone by now is
+// no error of ours.
+func (a *answer) sendBody(status int, body []byte) {
+	a.sent = true
+	h := a.w.Header()
+	if len(body) < minCompressed {
+		h.Set("Content-Length", strconv.Itoa(len(body)))
+		a.w.WriteHeader(status)
+		_, _ = a.w.Write(body)
+		return
+	}
+	h.Add("Vary", "Accept-Encoding")
+	if !a.gzip {
+		h.Set("Content-Length", strconv.Itoa(len(body)))
+		a.w.WriteHeader(status)
+		_, _ = a.w.Write(body)
+		return
+	}
+	h.Set("Content-Encoding", "gzip")
+	h.Del("Content-Length")
+	a.w.WriteHeader(status)
+	compressor := a.compressors.Get().(*gzip.Writer)
+	defer a.compressors.Put(compressor)
+	compressor.Reset(a.w)
+	_, _ = compressor.Write(body)
+	_ = compressor.Close()
+}
+
+// indent returns the pretty form of a response: two blanks for each level, and without zero values. What cannot be written
+// so stays as it is: a file, for example.
+func (a *answer) indent(body []byte) []byte {
+	if !a.route.rawResponse {
+		message := a.route.output.New().Interface()
+		if err := protojson.Unmarshal(body, message); err != nil {
+			return body
+		}
+		terse, err := protojson.Marshal(message)
+		if err != nil {
+			return body
+		}
+		body = terse
+	}
+	var indented bytes.Buffer
+	if err := json.Indent(&indented, body, "", "  "); err != nil {
+		return body
+	}
+	return indented.Bytes()
+}
