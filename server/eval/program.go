@@ -1,0 +1,224 @@
+package eval
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"slices"
+
+	storev1 "github.com/burgeehq/burgee/gen/burgee/store/v1"
+	"github.com/burgeehq/burgee/gen/flipt"
+)
+
+// buckets is how many shares of a variant rule there are; a bound is a number of them.
+const buckets = 1000
+
+// program is a flag made ready for evaluation. It is immutable.
+type program struct {
+	name     id // its key, which is the one in the document, is part of what is hashed
+	flagType flipt.FlagType
+	enabled  bool
+	prefix   uint32   // CRC-32 of the key, which variant bucketing begins with
+	standard *variant // the default variant; nil when there is none
+	rules    []rule
+	rollouts []rollout
+	segments []uint32 // every slot that is named, once
+	broken   *Error   // why there is no program; nil when there is one
+}
+
+func (p *program) id() id { return p.name }
+
+// variant is what a variant flag answers. Distributions of one variant share it.
+type variant struct {
+	key        string
+	attachment string // without insignificant white space
+}
+
+// rule gives the entities it selects one of its shares.
+type rule struct {
+	selection
+	shares []share
+}
+
+// share is a distribution: its variant goes to the buckets below bound and not below the bound before.
+type share struct {
+	bound   uint32
+	variant *variant
+}
+
+// rollout selects entities by segments or, when there are none, by percentage.
+type rollout struct {
+	selection
+	threshold  bool
+	percentage float32
+	value      bool
+}
+
+// problem returns why the flag cannot be evaluated, or nil.
+func (p *program) problem(t *table) *Error {
+	if p.broken != nil {
+		return p.broken
+	}
+	if missing := t.missing(p); missing != nil {
+		return errorf(Internal, "flag %q: segment %q not found", p.name, missing.name)
+	}
+	return nil
+}
+
+// compile makes the program of a flag. Segments that are missing get a slot and are no failure here, since they may still come.
+func (d *draft) compile(name id, document *storev1.Flag) *program {
+	flag := document.GetFlag()
+	c := compiler{draft: d, named: map[uint32]int{}, program: &program{
+		name:     name,
+		flagType: flag.GetType(),
+		enabled:  flag.GetEnabled(),
+		prefix:   updateCRC(0, name.key),
+	}}
+	if flag.GetKey() != name.key {
+		c.fail("its document holds flag %q", flag.GetKey())
+		return c.program
+	}
+	switch flag.GetType() {
+	case flipt.FlagType_VARIANT_FLAG_TYPE:
+		c.variants, c.used = make(map[string]*flipt.Variant, len(flag.GetVariants())), map[string]*variant{}
+		for _, document := range flag.GetVariants() {
+			c.variants[document.GetId()] = document
+		}
+		if standard := flag.GetDefaultVariant(); standard != nil {
+			c.program.standard = c.variant(standard.GetId())
+		}
+		for _, document := range ranked(document.GetRules()) {
+			c.rule(document)
+		}
+	case flipt.FlagType_BOOLEAN_FLAG_TYPE:
+		for _, document := range ranked(document.GetRollouts()) {
+			c.rollout(document)
+		}
+	}
+	return c.program
+}
+
+// ranked returns the items by ascending rank, those of equal rank in their order, without touching the slice.
+func ranked[T interface{ GetRank() int32 }](items []T) []T {
+	byRank := func(a, b T) int { return cmp.Compare(a.GetRank(), b.GetRank()) }
+	if slices.IsSortedFunc(items, byRank) {
+		return items
+	}
+	items = slices.Clone(items)
+	slices.SortStableFunc(items, byRank)
+	return items
+}
+
+// compiler builds one program.
+type compiler struct {
+	draft    *draft
+	program  *program
+	variants map[string]*flipt.Variant // by id
+	used     map[string]*variant       // by id
+	choices  int                       // how many selections there are so far
+	named    map[uint32]int            // slot to the last selection that names it, counted from 1
+}
+
+// fail keeps the first reason why there is no program.
+func (c *compiler) fail(format string, arguments ...any) {
+	if c.program.broken == nil {
+		c.program.broken = errorf(Internal, "flag %q: "+format, append([]any{c.program.name}, arguments...)...)
+	}
+}
+
+func (c *compiler) rule(document *flipt.Rule) {
+	r := rule{selection: c.selection(document.GetSegmentKey(), document.GetSegmentKeys(), document.GetSegmentOperator())}
+	var bound uint32
+	for _, distribution := range document.GetDistributions() {
+		variant := c.variant(distribution.GetVariantId())
+		if distribution.GetRollout() > 0 {
+			bound = min(bound+bucketsOf(distribution.GetRollout()), buckets)
+			r.shares = append(r.shares, share{bound, variant})
+		}
+	}
+	c.program.rules = append(c.program.rules, r)
+}
+
+// bucketsOf converts a percentage to a number of buckets: in single precision, cut off and not rounded.
+func bucketsOf(percentage float32) uint32 {
+	product := float32(percentage * 10)
+	if product >= buckets {
+		return buckets
+	}
+	return uint32(product)
+}
+
+func (c *compiler) rollout(document *flipt.Rollout) {
+	switch selector := document.GetRule().(type) {
+	case *flipt.Rollout_Threshold:
+		c.program.rollouts = append(c.program.rollouts, rollout{
+			threshold:  true,
+			percentage: selector.Threshold.GetPercentage(),
+			value:      selector.Threshold.GetValue(),
+		})
+	case *flipt.Rollout_Segment:
+		segment := selector.Segment
+		//lint:ignore SA1019 documents may hold the one segment in the deprecated field
+		key := segment.GetSegmentKey()
+		c.program.rollouts = append(c.program.rollouts, rollout{
+			selection: c.selection(key, segment.GetSegmentKeys(), segment.GetSegmentOperator()),
+			value:     segment.GetValue(),
+		})
+	}
+}
+
+// selection resolves the segments of a rule or a rollout: one key or several, of which repeated ones count once.
+func (c *compiler) selection(key string, keys []string, operator flipt.SegmentOperator) selection {
+	s := selection{all: operator == flipt.SegmentOperator_AND_SEGMENT_OPERATOR}
+	if key != "" {
+		keys = append([]string{key}, keys...)
+	}
+	c.choices++
+	for _, key := range keys {
+		slot := c.draft.slotOf(id{c.program.name.namespace, key})
+		last, known := c.named[slot]
+		if last == c.choices {
+			continue
+		}
+		if !known {
+			c.program.segments = append(c.program.segments, slot)
+		}
+		c.named[slot] = c.choices
+		s.slots = append(s.slots, slot)
+	}
+	return s
+}
+
+// variant finds a variant of the flag by its id.
+func (c *compiler) variant(id string) *variant {
+	if known := c.used[id]; known != nil {
+		return known
+	}
+	document := c.variants[id]
+	if document == nil {
+		c.fail("variant %q not found", id)
+		return nil
+	}
+	attachment, err := compact(document.GetAttachment())
+	if err != nil {
+		c.fail("attachment of variant %q: %v", document.GetKey(), err)
+	}
+	found := &variant{document.GetKey(), attachment}
+	c.used[id] = found
+	return found
+}
+
+// compact removes the white space of a JSON text that does not matter. Nothing stays nothing.
+func compact(attachment string) (string, error) {
+	if attachment == "" {
+		return "", nil
+	}
+	var out bytes.Buffer
+	if err := json.Compact(&out, []byte(attachment)); err != nil {
+		return "", err
+	}
+	if out.Len() == len(attachment) {
+		return attachment, nil
+	}
+	return out.String(), nil
+}

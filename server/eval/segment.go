@@ -1,0 +1,83 @@
+package eval
+
+import (
+	"strings"
+
+	storev1 "github.com/burgeehq/burgee/gen/burgee/store/v1"
+	"github.com/burgeehq/burgee/gen/flipt"
+)
+
+// segment is a segment made ready for matching. It is immutable.
+type segment struct {
+	name        id
+	missing     bool // there is no such segment, but a flag names it
+	fatal       bool // a constraint has an unknown type: whoever visits the segment fails
+	never       bool // nothing matches
+	any         bool // one constraint suffices; otherwise all must match
+	constraints []constraint
+}
+
+// constraint compares the entity id or a property of the context.
+type constraint struct {
+	entity   bool // compare the entity id; property is of no account
+	property string
+	test     func(v string) bool
+}
+
+// wrongSegment returns what is wrong with a document that does not hold the segment it should, or nil.
+func wrongSegment(name id, document *storev1.Segment) *Error {
+	if key := document.GetSegment().GetKey(); key != name.key {
+		return errorf(Internal, "segment %q: its document holds segment %q", name, key)
+	}
+	return nil
+}
+
+func compileSegment(name id, document *flipt.Segment) *segment {
+	s := &segment{name: name, any: document.GetMatchType() == flipt.MatchType_ANY_MATCH_TYPE}
+	s.never = !s.any && document.GetMatchType() != flipt.MatchType_ALL_MATCH_TYPE
+	for _, document := range document.GetConstraints() {
+		c := constraint{property: document.GetProperty()}
+		operator, value := document.GetOperator(), document.GetValue()
+		switch document.GetType() {
+		case flipt.ComparisonType_STRING_COMPARISON_TYPE:
+			c.test = stringTest(operator, value)
+		case flipt.ComparisonType_ENTITY_ID_COMPARISON_TYPE:
+			c.entity, c.test = true, stringTest(operator, value)
+		case flipt.ComparisonType_NUMBER_COMPARISON_TYPE:
+			c.test = numberTest(operator, value)
+		case flipt.ComparisonType_BOOLEAN_COMPARISON_TYPE:
+			c.test = booleanTest(operator)
+		case flipt.ComparisonType_DATETIME_COMPARISON_TYPE:
+			c.test = datetimeTest(operator, value)
+		default:
+			s.fatal = true
+			continue
+		}
+		s.constraints = append(s.constraints, c)
+	}
+	return s
+}
+
+// matches may stop at the first constraint that decides, since the fatal ones are known beforehand.
+func (s *segment) matches(entityID string, context map[string]string) bool {
+	if s.never {
+		return false
+	}
+	for i := range s.constraints {
+		c := &s.constraints[i]
+		v := entityID
+		if !c.entity {
+			v = context[c.property]
+		}
+		if c.test(v) == s.any {
+			return s.any
+		}
+	}
+	return !s.any || len(s.constraints) == 0
+}
+
+func never(string) bool { return false }
+
+func blank(v string) bool { return strings.TrimSpace(v) == "" }
+
+func notBlank(v string) bool { return strings.TrimSpace(v) != "" }
