@@ -85,7 +85,16 @@ type ImportRequest struct {
 	// The file. A content type that names JSON says that it is JSON; otherwise it is YAML.
 	File *httpbody.HttpBody `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
 	// Name of the file for messages; empty means `features.yml` or `features.json`.
-	Name          string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Whether to change nothing and only say what would change.
+	DryRun bool `protobuf:"varint,3,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	// Whether flags and segments that exist are left as they are.
+	SkipExisting bool `protobuf:"varint,4,opt,name=skip_existing,json=skipExisting,proto3" json:"skip_existing,omitempty"`
+	// Whether flags, segments and namespaces that exist become what the file says. What it says already stays untouched, with
+	// its ids and times: the same file twice changes nothing.
+	Overwrite bool `protobuf:"varint,5,opt,name=overwrite,proto3" json:"overwrite,omitempty"`
+	// Whether everything that exists is deleted first, in the same revision.
+	Drop          bool `protobuf:"varint,6,opt,name=drop,proto3" json:"drop,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -134,19 +143,51 @@ func (x *ImportRequest) GetName() string {
 	return ""
 }
 
+func (x *ImportRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+func (x *ImportRequest) GetSkipExisting() bool {
+	if x != nil {
+		return x.SkipExisting
+	}
+	return false
+}
+
+func (x *ImportRequest) GetOverwrite() bool {
+	if x != nil {
+		return x.Overwrite
+	}
+	return false
+}
+
+func (x *ImportRequest) GetDrop() bool {
+	if x != nil {
+		return x.Drop
+	}
+	return false
+}
+
 // ImportResponse says what came of an import.
 type ImportResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Position of the new revision as `epoch-revision`; that of the present one when the file held nothing.
 	Position string `protobuf:"bytes,1,opt,name=position,proto3" json:"position,omitempty"`
-	// Number of namespaces that were created.
+	// Number of namespaces that were created or changed.
 	Namespaces int32 `protobuf:"varint,2,opt,name=namespaces,proto3" json:"namespaces,omitempty"`
-	// Number of flags that were created.
+	// Number of flags that were created or changed.
 	Flags int32 `protobuf:"varint,3,opt,name=flags,proto3" json:"flags,omitempty"`
-	// Number of segments that were created.
+	// Number of segments that were created or changed.
 	Segments int32 `protobuf:"varint,4,opt,name=segments,proto3" json:"segments,omitempty"`
 	// What the file holds that has no meaning, each with file, line and column.
-	Warnings      []string `protobuf:"bytes,5,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	Warnings []string `protobuf:"bytes,5,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// Number of flags and segments that were left as they are.
+	Unchanged int32 `protobuf:"varint,6,opt,name=unchanged,proto3" json:"unchanged,omitempty"`
+	// What a dry run would change, by namespace, kind and key.
+	Differences   []*DocumentDifference `protobuf:"bytes,7,rep,name=differences,proto3" json:"differences,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -212,6 +253,20 @@ func (x *ImportResponse) GetSegments() int32 {
 func (x *ImportResponse) GetWarnings() []string {
 	if x != nil {
 		return x.Warnings
+	}
+	return nil
+}
+
+func (x *ImportResponse) GetUnchanged() int32 {
+	if x != nil {
+		return x.Unchanged
+	}
+	return 0
+}
+
+func (x *ImportResponse) GetDifferences() []*DocumentDifference {
+	if x != nil {
+		return x.Differences
 	}
 	return nil
 }
@@ -339,10 +394,15 @@ var File_burgee_v1_features_proto protoreflect.FileDescriptor
 
 const file_burgee_v1_features_proto_rawDesc = "" +
 	"\n" +
-	"\x18burgee/v1/features.proto\x12\tburgee.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\"U\n" +
+	"\x18burgee/v1/features.proto\x12\tburgee.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aburgee/v1/difference.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\"\x91\x03\n" +
 	"\rImportRequest\x120\n" +
 	"\x04file\x18\x01 \x01(\v2\x14.google.api.HttpBodyB\x06\xbaH\x03\xc8\x01\x01R\x04file\x12\x12\n" +
-	"\x04name\x18\x02 \x01(\tR\x04name\"\x9a\x01\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x17\n" +
+	"\adry_run\x18\x03 \x01(\bR\x06dryRun\x12#\n" +
+	"\rskip_existing\x18\x04 \x01(\bR\fskipExisting\x12\x1c\n" +
+	"\toverwrite\x18\x05 \x01(\bR\toverwrite\x12\x12\n" +
+	"\x04drop\x18\x06 \x01(\bR\x04drop:\xc9\x01\xbaH\xc5\x01\x1a\xc2\x01\n" +
+	"\x17skip_existing.exclusive\x12Sinvalid field skipExisting: only one of skipExisting, overwrite and drop can be set\x1aR(this.skip_existing ? 1 : 0) + (this.overwrite ? 1 : 0) + (this.drop ? 1 : 0) <= 1\"\xf9\x01\n" +
 	"\x0eImportResponse\x12\x1a\n" +
 	"\bposition\x18\x01 \x01(\tR\bposition\x12\x1e\n" +
 	"\n" +
@@ -350,7 +410,9 @@ const file_burgee_v1_features_proto_rawDesc = "" +
 	"namespaces\x12\x14\n" +
 	"\x05flags\x18\x03 \x01(\x05R\x05flags\x12\x1a\n" +
 	"\bsegments\x18\x04 \x01(\x05R\bsegments\x12\x1a\n" +
-	"\bwarnings\x18\x05 \x03(\tR\bwarnings\"\xbf\x02\n" +
+	"\bwarnings\x18\x05 \x03(\tR\bwarnings\x12\x1c\n" +
+	"\tunchanged\x18\x06 \x01(\x05R\tunchanged\x12?\n" +
+	"\vdifferences\x18\a \x03(\v2\x1d.burgee.v1.DocumentDifferenceR\vdifferences\"\xbf\x02\n" +
 	"\rExportRequest\x12\x1e\n" +
 	"\n" +
 	"namespaces\x18\x01 \x03(\tR\n" +
@@ -386,26 +448,28 @@ func file_burgee_v1_features_proto_rawDescGZIP() []byte {
 var file_burgee_v1_features_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
 var file_burgee_v1_features_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_burgee_v1_features_proto_goTypes = []any{
-	(Encoding)(0),             // 0: burgee.v1.Encoding
-	(*ImportRequest)(nil),     // 1: burgee.v1.ImportRequest
-	(*ImportResponse)(nil),    // 2: burgee.v1.ImportResponse
-	(*ExportRequest)(nil),     // 3: burgee.v1.ExportRequest
-	(*ExportResponse)(nil),    // 4: burgee.v1.ExportResponse
-	(*httpbody.HttpBody)(nil), // 5: google.api.HttpBody
+	(Encoding)(0),              // 0: burgee.v1.Encoding
+	(*ImportRequest)(nil),      // 1: burgee.v1.ImportRequest
+	(*ImportResponse)(nil),     // 2: burgee.v1.ImportResponse
+	(*ExportRequest)(nil),      // 3: burgee.v1.ExportRequest
+	(*ExportResponse)(nil),     // 4: burgee.v1.ExportResponse
+	(*httpbody.HttpBody)(nil),  // 5: google.api.HttpBody
+	(*DocumentDifference)(nil), // 6: burgee.v1.DocumentDifference
 }
 var file_burgee_v1_features_proto_depIdxs = []int32{
 	5, // 0: burgee.v1.ImportRequest.file:type_name -> google.api.HttpBody
-	0, // 1: burgee.v1.ExportRequest.encoding:type_name -> burgee.v1.Encoding
-	5, // 2: burgee.v1.ExportResponse.file:type_name -> google.api.HttpBody
-	1, // 3: burgee.v1.FeaturesService.Import:input_type -> burgee.v1.ImportRequest
-	3, // 4: burgee.v1.FeaturesService.Export:input_type -> burgee.v1.ExportRequest
-	2, // 5: burgee.v1.FeaturesService.Import:output_type -> burgee.v1.ImportResponse
-	4, // 6: burgee.v1.FeaturesService.Export:output_type -> burgee.v1.ExportResponse
-	5, // [5:7] is the sub-list for method output_type
-	3, // [3:5] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	6, // 1: burgee.v1.ImportResponse.differences:type_name -> burgee.v1.DocumentDifference
+	0, // 2: burgee.v1.ExportRequest.encoding:type_name -> burgee.v1.Encoding
+	5, // 3: burgee.v1.ExportResponse.file:type_name -> google.api.HttpBody
+	1, // 4: burgee.v1.FeaturesService.Import:input_type -> burgee.v1.ImportRequest
+	3, // 5: burgee.v1.FeaturesService.Export:input_type -> burgee.v1.ExportRequest
+	2, // 6: burgee.v1.FeaturesService.Import:output_type -> burgee.v1.ImportResponse
+	4, // 7: burgee.v1.FeaturesService.Export:output_type -> burgee.v1.ExportResponse
+	6, // [6:8] is the sub-list for method output_type
+	4, // [4:6] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_burgee_v1_features_proto_init() }
@@ -413,6 +477,7 @@ func file_burgee_v1_features_proto_init() {
 	if File_burgee_v1_features_proto != nil {
 		return
 	}
+	file_burgee_v1_difference_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

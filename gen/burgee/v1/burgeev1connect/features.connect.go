@@ -43,7 +43,7 @@ const (
 // FeaturesServiceClient is a client for the burgee.v1.FeaturesService service.
 type FeaturesServiceClient interface {
 	// Import adds all documents of a features file in one revision, or nothing when anything in it is wrong. An error
-	// names file, line and column.
+	// names file, line and column. What exists already is an error too, unless the request says what to do with it.
 	Import(context.Context, *v1.ImportRequest) (*v1.ImportResponse, error)
 	// Export returns namespaces as a features file. Two exports of the same configuration are equal to the byte.
 	Export(context.Context, *v1.ExportRequest) (*v1.ExportResponse, error)
@@ -102,7 +102,7 @@ func (c *featuresServiceClient) Export(ctx context.Context, req *v1.ExportReques
 // FeaturesServiceHandler is an implementation of the burgee.v1.FeaturesService service.
 type FeaturesServiceHandler interface {
 	// Import adds all documents of a features file in one revision, or nothing when anything in it is wrong. An error
-	// names file, line and column.
+	// names file, line and column. What exists already is an error too, unless the request says what to do with it.
 	Import(context.Context, *v1.ImportRequest) (*v1.ImportResponse, error)
 	// Export returns namespaces as a features file. Two exports of the same configuration are equal to the byte.
 	Export(context.Context, *v1.ExportRequest) (*v1.ExportResponse, error)

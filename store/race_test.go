@@ -1,0 +1,7 @@
+//go:build race
+
+package store_test
+
+// crashShare is what part of the images and faults a run takes when nothing else is asked for: the race detector makes
+// each ten times as dear.
+const crashShare = 2
