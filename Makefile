@@ -4,11 +4,17 @@ SHELL := bash
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 
-VERSION := $(shell git describe --always 2>/dev/null || echo unknown)
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -X main.version=$(VERSION)
 FUZZTIME ?= 20s
 BENCH ?= .
+IMAGES ?= 10000
+FAULTS ?= 3000
+BACKUPS ?= 200
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
+DIST := dist
+# What else in the environment changes the bytes of a binary.
+RELEASE := CGO_ENABLED=0 GOFLAGS=-mod=readonly GOAMD64=v1 GOARM64=v8.0 GOEXPERIMENT= GOWORK=off
 
 NPM := webui/node_modules/.made
 DEPS := .proto-deps/.made
@@ -22,7 +28,7 @@ INTEROP = $(wildcard webui/interop/*.test.mjs)
 
 .PHONY: help
 help:
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 .PHONY: generate
 generate: $(NPM) $(DEPS) ## write gen/ from proto/
@@ -40,7 +46,10 @@ run: build ## compile and serve on 127.0.0.1:8080 and :9000
 test: ## run check, then every test with the race detector
 	.ci/setup
 	$(MAKE) check
-	go test -race ./...
+	go test -race -timeout 30m ./...
+	go test ./server/eval ./store/fliptdb # allocations are counted and speed is held only without the race detector
+	go -C proto/tools test ./...
+	$(MAKE) dist-twice DIST=.make/dist PLATFORMS=linux/amd64
 	$(if $(INTEROP),$(MAKE) build && node --test $(INTEROP))
 
 .PHONY: check
@@ -55,27 +64,50 @@ fuzz: ## run every fuzz target for FUZZTIME=20s
 	@for package in $$(go list ./...); do \
 		for target in $$(go test -list '^Fuzz' $$package | sed -n '/^Fuzz/p'); do \
 			echo "$$package $$target"; \
-			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$package; \
 		done; \
 	done
 
+.PHONY: crash
+crash: ## cut the power IMAGES=10000 times, break the disk FAULTS=3000 times, take BACKUPS=200 under load
+	go test ./store -run '^TestCrash' -crash.images=$(IMAGES) -crash.faults=$(FAULTS) -timeout 1h -v | grep -v '^ *=== '
+	BURGEE_BACKUPS=$(BACKUPS) go test ./cmd/burgee -run '^TestBackupsUnderLoad$$' -count 1 -timeout 1h -v
+
 .PHONY: dist
-dist: ## cross-compile into dist/, with checksums
-	rm -rf dist && mkdir dist
+dist: ## cross-compile into dist/, with checksums and an SBOM of each
+	rm -rf $(DIST) && mkdir -p $(DIST) .make
 	@for platform in $(PLATFORMS); do \
 		os=$${platform%/*} arch=$${platform#*/} suffix=; \
 		if [ $$os = windows ]; then suffix=.exe; fi; \
-		echo "dist/burgee-$$os-$$arch$$suffix"; \
-		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build -trimpath -ldflags '-s -w $(LDFLAGS)' \
-			-o "dist/burgee-$$os-$$arch$$suffix" ./cmd/burgee; \
+		echo "$(DIST)/burgee-$$os-$$arch$$suffix"; \
+		$(RELEASE) GOOS=$$os GOARCH=$$arch go build -trimpath -buildvcs=false -ldflags '-s -w -buildid= $(LDFLAGS)' \
+			-o "$(DIST)/burgee-$$os-$$arch$$suffix" ./cmd/burgee; \
 	done
-	cd dist && sha256sum burgee-* >SHA256SUMS
+	go -C proto/tools build -o ../../.make/sbom ./sbom
+	.make/sbom -version '$(VERSION)' -sqlite "$$(go list -m -f '{{.Dir}}' modernc.org/sqlite)" -npm webui/package-lock.json $(DIST)/burgee-*
+	cd $(DIST) && sha256sum burgee-* >SHA256SUMS
+
+.PHONY: dist-check
+dist-check: ## build dist/ twice, the second time elsewhere and from nothing, and compare
+	rm -rf .make/cold
+	$(MAKE) dist-twice COLD='GOCACHE=$(CURDIR)/.make/cold'
+	rm -rf .make/cold
 
 .PHONY: clean
 clean: ## remove everything that make wrote, but gen/
 	rm -rf .make .proto-deps bin dist webui/dist/app webui/node_modules
 
 # Below: what the targets above are made of.
+
+.PHONY: dist-twice
+dist-twice: dist
+	rm -rf .make/elsewhere && mkdir .make/elsewhere
+	tar -cf - --exclude=./.git --exclude=./.make --exclude=./.proto-deps --exclude=./bin --exclude=./dist --exclude=./webui/node_modules . | \
+		tar -xf - -C .make/elsewhere
+	$(COLD) $(MAKE) -C .make/elsewhere dist VERSION='$(VERSION)'
+	diff -r $(DIST) .make/elsewhere/$(DIST)
+	cd $(DIST) && sha256sum --check --quiet SHA256SUMS
+	rm -rf .make/elsewhere
 
 $(NPM): webui/package.json webui/package-lock.json webui/.npmrc
 	npm --prefix webui ci --loglevel=error

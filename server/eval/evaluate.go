@@ -39,6 +39,9 @@ func (f Flag) Variant(entityID string, context map[string]string, r *Result) err
 			r.Match, r.Reason = true, Match
 			return nil
 		}
+		if rule.split {
+			r.ByEntity = true
+		}
 		bucket := updateCRC(p.prefix, entityID) % buckets
 		for _, share := range rule.shares {
 			if bucket < share.bound {
@@ -64,8 +67,11 @@ func (f Flag) Boolean(entityID string, context map[string]string, r *Result) err
 		rollout := &p.rollouts[i]
 		var matched bool
 		if rollout.threshold {
-			bucket := updateCRC(updateCRC(0, entityID), p.name.key) % 100
+			bucket := updateCRC(updateCRC(0, entityID), p.name.key) % thresholdBuckets
 			matched = float32(bucket) < rollout.percentage
+			if rollout.split {
+				r.ByEntity = true
+			}
 		} else {
 			var err error
 			if matched, err = rollout.matches(f.table, entityID, context, r); err != nil {
@@ -106,18 +112,33 @@ type selection struct {
 
 // matches visits every segment and leaves those that match in r, or none unless the selection as a whole matches.
 func (s *selection) matches(t *table, entityID string, context map[string]string, r *Result) (bool, error) {
+	before := r.ByEntity
 	for _, slot := range s.slots {
 		segment := t.segment(slot)
 		if segment.fatal {
 			return false, errorf(Invalid, "unknown constraint type")
 		}
-		if segment.matches(entityID, context) {
+		if segment.matches(entityID, context, r) {
 			r.addSegment(slot)
 		}
 	}
 	if r.count == 0 || s.all && r.count < len(s.slots) {
 		r.clearSegments()
+		if r.ByEntity && !before && s.all && s.settled(t, context) {
+			r.ByEntity = false
+		}
 		return false, nil
 	}
 	return true, nil
+}
+
+// settled says whether a segment fails for every entity.
+func (s *selection) settled(t *table, context map[string]string) bool {
+	for _, slot := range s.slots {
+		var alone Result
+		if !t.segment(slot).matches("", context, &alone) && !alone.ByEntity {
+			return true
+		}
+	}
+	return false
 }

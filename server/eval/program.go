@@ -13,6 +13,9 @@ import (
 // buckets is how many shares of a variant rule there are; a bound is a number of them.
 const buckets = 1000
 
+// thresholdBuckets is how many there are for a threshold.
+const thresholdBuckets = 100
+
 // program is a flag made ready for evaluation. It is immutable.
 type program struct {
 	name     id // its key, which is the one in the document, is part of what is hashed
@@ -38,6 +41,7 @@ type variant struct {
 type rule struct {
 	selection
 	shares []share
+	split  bool // some entities get another share, or none
 }
 
 // share is a distribution: its variant goes to the buckets below bound and not below the bound before.
@@ -51,6 +55,7 @@ type rollout struct {
 	selection
 	threshold  bool
 	percentage float32
+	split      bool // the threshold takes some entities and leaves others
 	value      bool
 }
 
@@ -136,7 +141,24 @@ func (c *compiler) rule(document *flipt.Rule) {
 			r.shares = append(r.shares, share{bound, variant})
 		}
 	}
+	r.split = split(r.shares)
 	c.program.rules = append(c.program.rules, r)
+}
+
+// split says whether the answer depends on the bucket.
+func split(shares []share) bool {
+	var first *variant
+	var below uint32
+	for _, share := range shares {
+		if share.bound == below { // takes nothing
+			continue
+		}
+		if first != nil && share.variant != first {
+			return true
+		}
+		first, below = share.variant, share.bound
+	}
+	return first != nil && below < buckets
 }
 
 // bucketsOf converts a percentage to a number of buckets: in single precision, cut off and not rounded.
@@ -154,6 +176,7 @@ func (c *compiler) rollout(document *flipt.Rollout) {
 		c.program.rollouts = append(c.program.rollouts, rollout{
 			threshold:  true,
 			percentage: selector.Threshold.GetPercentage(),
+			split:      selector.Threshold.GetPercentage() > 0 && selector.Threshold.GetPercentage() <= thresholdBuckets-1,
 			value:      selector.Threshold.GetValue(),
 		})
 	case *flipt.Rollout_Segment:

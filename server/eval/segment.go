@@ -10,11 +10,11 @@ import (
 // segment is a segment made ready for matching. It is immutable.
 type segment struct {
 	name        id
-	missing     bool // there is no such segment, but a flag names it
-	fatal       bool // a constraint has an unknown type: whoever visits the segment fails
-	never       bool // nothing matches
-	any         bool // one constraint suffices; otherwise all must match
-	constraints []constraint
+	missing     bool         // there is no such segment, but a flag names it
+	fatal       bool         // a constraint has an unknown type: whoever visits the segment fails
+	never       bool         // nothing matches
+	any         bool         // one constraint suffices; otherwise all must match
+	constraints []constraint // those on the entity id last, so that it is compared only where the context does not decide
 }
 
 // constraint compares the entity id or a property of the context.
@@ -35,6 +35,7 @@ func wrongSegment(name id, document *storev1.Segment) *Error {
 func compileSegment(name id, document *flipt.Segment) *segment {
 	s := &segment{name: name, any: document.GetMatchType() == flipt.MatchType_ANY_MATCH_TYPE}
 	s.never = !s.any && document.GetMatchType() != flipt.MatchType_ALL_MATCH_TYPE
+	var onEntity []constraint
 	for _, document := range document.GetConstraints() {
 		c := constraint{property: document.GetProperty()}
 		operator, value := document.GetOperator(), document.GetValue()
@@ -43,6 +44,8 @@ func compileSegment(name id, document *flipt.Segment) *segment {
 			c.test = stringTest(operator, value)
 		case flipt.ComparisonType_ENTITY_ID_COMPARISON_TYPE:
 			c.entity, c.test = true, stringTest(operator, value)
+			onEntity = append(onEntity, c)
+			continue
 		case flipt.ComparisonType_NUMBER_COMPARISON_TYPE:
 			c.test = numberTest(operator, value)
 		case flipt.ComparisonType_BOOLEAN_COMPARISON_TYPE:
@@ -55,18 +58,22 @@ func compileSegment(name id, document *flipt.Segment) *segment {
 		}
 		s.constraints = append(s.constraints, c)
 	}
+	s.constraints = append(s.constraints, onEntity...)
 	return s
 }
 
-// matches may stop at the first constraint that decides, since the fatal ones are known beforehand.
-func (s *segment) matches(entityID string, context map[string]string) bool {
+// matches may stop at the first constraint that decides, since the fatal ones are known beforehand. It notes in r where the
+// entity id is compared.
+func (s *segment) matches(entityID string, context map[string]string, r *Result) bool {
 	if s.never {
 		return false
 	}
 	for i := range s.constraints {
 		c := &s.constraints[i]
 		v := entityID
-		if !c.entity {
+		if c.entity {
+			r.ByEntity = true
+		} else {
 			v = context[c.property]
 		}
 		if c.test(v) == s.any {

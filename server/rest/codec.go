@@ -5,9 +5,9 @@ import (
 	"fmt"
 
 	"connectrpc.com/connect"
-	"connectrpc.com/vanguard"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 const (
@@ -52,14 +52,18 @@ func (c Codec) Unmarshal(data []byte, message any) error {
 	return Unmarshal(data, m)
 }
 
-// edgeCodec is the same for vanguard, which makes an error without a code a fault of the server.
-type edgeCodec struct{}
-
-func newEdgeCodec(vanguard.TypeResolver) vanguard.Codec { return edgeCodec{} }
+// edgeCodec is the same for vanguard, which makes an error without a code a fault of the server. It leaves the zero values
+// out of requests, which go to the handlers: with them a body could grow beyond any limit.
+type edgeCodec struct {
+	requests map[protoreflect.FullName]bool // never written after New
+}
 
 func (edgeCodec) Name() string { return jsonName }
 
-func (edgeCodec) MarshalAppend(base []byte, message proto.Message) ([]byte, error) {
+func (c edgeCodec) MarshalAppend(base []byte, message proto.Message) ([]byte, error) {
+	if c.requests[message.ProtoReflect().Descriptor().FullName()] {
+		return protojson.MarshalOptions{}.MarshalAppend(base, message)
+	}
 	return Marshal(base, message)
 }
 

@@ -17,11 +17,22 @@
 //
 // # Headers between handlers and edge
 //
-//   - X-Etag of a response becomes an unquoted Etag; X-Http-Code: 304 makes it a 304 without body. A request's If-None-Match
-//     reaches the handler as Grpcgateway-If-None-Match.
-//   - [SetFlagKey] names the flag of an OFREP error.
+//   - X-Etag of a response becomes its Etag as it is, quoted or not; X-Http-Code: 304 makes it a 304 without body. A request's
+//     If-None-Match reaches the handler as Grpcgateway-If-None-Match.
+//   - [SetErrorCode] gives an error another code of OFREP, and [BulkOf] takes the flags that fail while others do not.
 //   - Grpc-Metadata-<name> of a request reaches the handler as <name>.
 //   - Grpc-Timeout ends the context of the call.
+//
+// # OpenFeature contexts
+//
+// The context of an OFREP evaluation is any JSON object. The handlers get strings, which is what constraints compare:
+//
+//   - A string as it is; true and false; a number in the shortest spelling (5 for 5.0), but an integer with all its digits.
+//   - Nothing for a null, as if it were absent.
+//   - For an array or an object its JSON without blanks. The members of an object also come by themselves, under their path
+//     with dots: of {"user":{"plan":"pro"}} the property user.plan is "pro". Where two have the same name, the one with fewer
+//     levels wins: a member of the context goes before all others.
+//   - The targetingKey must be a string or null.
 //
 // # Deviations from Flipt v1.61.1
 //
@@ -34,5 +45,8 @@
 //   - An empty query value of any type is the same as an absent one; there it is a 400 for numbers and booleans.
 //   - Responses under 1,024 bytes are never compressed. The other ones say Vary: Accept-Encoding either way.
 //   - Errors are never printed in the pretty form.
+//   - OFREP errors about a flag always have its key, malformed JSON is a PARSE_ERROR, and a body over the limit is a 413, since
+//     a 429 would stop a provider for a while. Every 429 has a Retry-After.
+//   - The key of an OFREP evaluation may have its slashes as they are.
 //   - Metadata of a handler's response become headers under their own names, without the prefix Grpc-Metadata-.
 package rest

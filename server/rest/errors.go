@@ -6,23 +6,20 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"connectrpc.com/connect"
 )
 
-// flagKeyHeader is the metadata in which [SetFlagKey] travels.
-const flagKeyHeader = "Burgee-Ofrep-Key"
+// errorCodeHeader is the metadata in which [SetErrorCode] travels.
+const errorCodeHeader = "Burgee-Ofrep-Code"
 
 var errNotUTF8 = errors.New("not valid UTF-8")
 
-// SetFlagKey says which flag an OFREP error is about: the edge writes key into the body of the error, and for the code
-// not_found the text that the contract has for it. It travels as the metadata burgee-ofrep-key, which REST clients do not
-// see. It changes err, which must therefore belong to this call alone.
-func SetFlagKey(err *connect.Error, key string) {
-	err.Meta().Set(flagKeyHeader, url.PathEscape(key))
-}
+// SetErrorCode gives an error another code of OFREP, such as [TargetingKeyMissing], than the one that its own code stands
+// for. It travels as the metadata burgee-ofrep-code, which REST clients do not see. It changes err, which must therefore
+// belong to this call alone.
+func SetErrorCode(err *connect.Error, code string) { err.Meta().Set(errorCodeHeader, code) }
 
 func invalid(format string, args ...any) *connect.Error {
 	return connect.NewError(connect.CodeInvalidArgument, fmt.Errorf(format, args...))
@@ -72,27 +69,31 @@ func (f failure) body() []byte {
 	}{uint32(f.Code), f.Message, f.Details}), []byte("\n"))
 }
 
-// ofrepBody returns the body of an error on the OFREP paths. key is the metadata that [SetFlagKey] has set.
-func (f failure) ofrepBody(key []string) []byte {
+// ofrepBody returns the body of an error on the OFREP paths, or of a failed flag among others. Providers read no body without
+// an error code, and none about a flag without its key. code may be empty.
+func (f failure) ofrepBody(key *string, code string) []byte {
 	body := struct {
-		Key          string `json:"key,omitempty"`
-		ErrorCode    string `json:"errorCode"`
-		ErrorDetails string `json:"errorDetails"`
-	}{ErrorCode: "GENERAL", ErrorDetails: f.Message}
-	if len(key) > 0 {
-		// What does not decode was not written by SetFlagKey.
-		body.Key, _ = url.PathUnescape(key[0])
+		Key          *string `json:"key,omitempty"`
+		ErrorCode    string  `json:"errorCode"`
+		ErrorDetails string  `json:"errorDetails"`
+	}{key, code, f.Message}
+	if code == "" {
+		body.ErrorCode = ofrepCode(f.Code)
 	}
-	switch f.Code {
-	case connect.CodeInvalidArgument:
-		body.ErrorCode = "INVALID_CONTEXT"
-	case connect.CodeNotFound:
-		body.ErrorCode = "FLAG_NOT_FOUND"
-		if len(key) > 0 {
-			body.ErrorDetails = "flag was not found " + body.Key
-		}
+	if f.Code == connect.CodeUnauthenticated || f.Code == connect.CodePermissionDenied {
+		body.Key = nil // of no flag
 	}
 	return encode(body)
+}
+
+func ofrepCode(code connect.Code) string {
+	switch code {
+	case connect.CodeInvalidArgument:
+		return invalidContext
+	case connect.CodeNotFound:
+		return "FLAG_NOT_FOUND"
+	}
+	return "GENERAL"
 }
 
 // encode writes JSON with a newline at its end, and with the characters of HTML as they are.

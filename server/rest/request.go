@@ -50,7 +50,7 @@ func (e *edge) translate(ctx context.Context, w http.ResponseWriter, r *http.Req
 	inner.Body, inner.ContentLength = http.NoBody, 0
 	inner.TransferEncoding = nil
 	if to.hasBody {
-		body, err := readBody(w, r, e.maxBody(r.URL.Path))
+		body, err := e.readBody(w, r, path[0] == "ofrep")
 		if err != nil {
 			return nil, nil, err
 		}
@@ -109,6 +109,21 @@ func isReserved(name string) bool {
 		return true
 	}
 	return strings.HasPrefix(name, "Grpc-") || strings.HasPrefix(name, "Connect-")
+}
+
+// readBody returns the body of a request as the codec can take it.
+func (e *edge) readBody(w http.ResponseWriter, r *http.Request, ofrep bool) ([]byte, *connect.Error) {
+	limit := e.maxBody(r.URL.Path)
+	body, err := readBody(w, r, limit)
+	switch {
+	case !ofrep:
+		return body, err
+	case err == nil:
+		return readContext(body, limit)
+	case err.Code() == connect.CodeInvalidArgument:
+		SetErrorCode(err, parseError)
+	}
+	return nil, err
 }
 
 // readBody returns the body of a request, decompressed. It holds limit, in bytes, before and after that.

@@ -27,6 +27,9 @@ type answer struct {
 	query       string
 	// What the request asks for.
 	ofrep, pretty, gzip bool
+	// Of an OFREP evaluation: the flag, if it is of one, and those that fail, if it is of several.
+	key  *string
+	bulk Bulk
 	// What vanguard has written. The header is apart from that of w, of which others may have set parts.
 	header http.Header
 	status int
@@ -70,7 +73,8 @@ func (a *answer) send(body []byte) {
 	case a.status == 0:
 		a.fail(connect.NewError(connect.CodeInternal, errors.New("internal error")))
 	case a.status != http.StatusOK:
-		a.sendFailure(readFailure(a.status, body, a.route.details))
+		f := readFailure(a.status, body, a.route.details)
+		a.sendFailure(f, httpStatus(f.Code))
 	case errors.Is(a.ctx.Err(), context.DeadlineExceeded):
 		a.fail(connect.NewError(connect.CodeDeadlineExceeded, context.DeadlineExceeded))
 	case a.header.Get("X-Http-Code") == strconv.Itoa(http.StatusNotModified):
@@ -79,6 +83,9 @@ func (a *answer) send(body []byte) {
 		a.sent = true
 		a.w.WriteHeader(http.StatusNotModified)
 	default:
+		if len(a.bulk.failures) > 0 {
+			body = a.bulk.write(body)
+		}
 		if a.pretty {
 			body = a.indent(body)
 		}
@@ -89,22 +96,31 @@ func (a *answer) send(body []byte) {
 
 // fail answers with an error of the edge.
 func (a *answer) fail(err *connect.Error) {
-	a.sendFailure(failure{Code: err.Code(), Message: err.Message()})
+	if code := err.Meta().Get(errorCodeHeader); code != "" {
+		a.header.Set(errorCodeHeader, code)
+	}
+	status := httpStatus(err.Code())
+	if a.ofrep && err.Code() == connect.CodeResourceExhausted { // here 429 would stop a provider for a while
+		status = http.StatusRequestEntityTooLarge
+	}
+	a.sendFailure(failure{Code: err.Code(), Message: err.Message()}, status)
 }
 
-func (a *answer) sendFailure(f failure) {
-	key := a.header[flagKeyHeader]
+func (a *answer) sendFailure(f failure, status int) {
 	a.copyHeader()
 	h := a.w.Header()
 	h.Set("Content-Type", "application/json")
 	body := f.body()
 	switch {
 	case a.ofrep:
-		body = f.ofrepBody(key)
+		body = f.ofrepBody(a.key, a.header.Get(errorCodeHeader))
+		if status == http.StatusTooManyRequests && h.Get("Retry-After") == "" {
+			h.Set("Retry-After", "1")
+		}
 	case f.Code == connect.CodeUnauthenticated:
 		h.Set("Www-Authenticate", f.Message)
 	}
-	a.sendBody(httpStatus(f.Code), body)
+	a.sendBody(status, body)
 }
 
 // copyHeader hands on the headers of the handler, but those of the protocols in between.
@@ -124,7 +140,7 @@ func (a *answer) copyHeader() {
 func isInternal(name string) bool {
 	switch name {
 	case "Accept-Encoding", "Accept-Post", "Allow", "Content-Encoding", "Content-Length", "Date", "Trailer",
-		"Transfer-Encoding", "X-Etag", "X-Http-Code", flagKeyHeader:
+		"Transfer-Encoding", "X-Etag", "X-Http-Code", errorCodeHeader:
 		return true
 	}
 	return strings.HasPrefix(name, "Grpc-") || strings.HasPrefix(name, "Connect-") || strings.HasPrefix(name, "Trailer-")
@@ -161,7 +177,7 @@ func (a *answer) sendBody(status int, body []byte) {
 // indent returns the pretty form of a response: two blanks for each level, and without zero values. What cannot be written
 // so stays as it is: a file, for example.
 func (a *answer) indent(body []byte) []byte {
-	if !a.route.rawResponse {
+	if !a.route.rawResponse && len(a.bulk.failures) == 0 {
 		message := a.route.output.New().Interface()
 		if err := protojson.Unmarshal(body, message); err != nil {
 			return body

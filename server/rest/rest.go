@@ -67,26 +67,29 @@ func New(services []Service, o Options) (http.Handler, error) {
 	if e.maxBody == nil {
 		e.maxBody = func(string) int64 { return defaultMaxBody }
 	}
+	codec := edgeCodec{requests: map[protoreflect.FullName]bool{}}
 	behind := make([]*vanguard.Service, 0, len(services))
 	for _, s := range services {
 		schema, err := findService(s.Path)
 		if err != nil {
 			return nil, err
 		}
-		bodiesOnly, err := e.routes.addService(schema)
+		raw, err := e.routes.addService(schema)
 		if err != nil {
 			return nil, err
 		}
-		// Undecoded bodies are the fastest. Where vanguard must decode, binary messages are smaller than JSON with all its
-		// zero values, which could grow a body beyond any limit.
-		target := vanguard.CodecProto
-		if bodiesOnly {
-			target = vanguard.CodecJSON
+		// Bodies that pass undecoded, as most responses then do, are the fastest.
+		target := vanguard.CodecJSON
+		if raw {
+			target = vanguard.CodecProto
+		}
+		for i := range schema.Methods().Len() {
+			codec.requests[schema.Methods().Get(i).Input().FullName()] = true
 		}
 		e.services[s.Path] = s.Handler
 		behind = append(behind, vanguard.NewServiceWithSchema(schema, guard(s.Handler), vanguard.WithTargetCodecs(target)))
 	}
-	transcoder, err := vanguard.NewTranscoder(behind, vanguard.WithCodec(newEdgeCodec))
+	transcoder, err := vanguard.NewTranscoder(behind, vanguard.WithCodec(func(vanguard.TypeResolver) vanguard.Codec { return codec }))
 	if err != nil {
 		return nil, fmt.Errorf("rest transcoder: %w", err)
 	}
@@ -143,10 +146,14 @@ func (e *edge) serveREST(w http.ResponseWriter, r *http.Request, path []string) 
 	if path[len(path)-1] == "" {
 		path = path[:len(path)-1]
 	}
+	path = joinKey(path)
 	to, problem := e.match(r.Method, path)
 	if problem != nil {
 		a.fail(problem)
 		return
+	}
+	if a.ofrep && len(path) > len(flagsPath) {
+		a.key = &path[len(flagsPath)]
 	}
 	inner, cancel, problem := e.translate(context.WithValue(r.Context(), answerKey{}, a), w, r, to, path)
 	if problem != nil {

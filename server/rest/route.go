@@ -90,10 +90,9 @@ func (n *node) child(s segment) *node {
 	return n.literals[s.text]
 }
 
-// addService adds the bindings of a service. It reports whether all of them take the whole message from the body, so that
-// vanguard may hand bodies on undecoded.
-func (n *node) addService(service protoreflect.ServiceDescriptor) (bodiesOnly bool, err error) {
-	bodiesOnly = true
+// addService adds the bindings of a service. It reports whether one of them has a google.api.HttpBody, whose bytes JSON
+// would have to spell out.
+func (n *node) addService(service protoreflect.ServiceDescriptor) (raw bool, err error) {
 	methods := service.Methods()
 	for i := range methods.Len() {
 		method := methods.Get(i)
@@ -105,11 +104,10 @@ func (n *node) addService(service protoreflect.ServiceDescriptor) (bodiesOnly bo
 			if err := n.insert(r); err != nil {
 				return false, fmt.Errorf("binding of %s: %w", method.FullName(), err)
 			}
-			hasVariable := slices.ContainsFunc(r.template, func(s segment) bool { return s.variable })
-			bodiesOnly = bodiesOnly && r.bodyIsMessage && !hasVariable && !r.rawRequest && !r.rawResponse
+			raw = raw || r.rawRequest || r.rawResponse
 		}
 	}
-	return bodiesOnly, nil
+	return raw, nil
 }
 
 func bindings(method protoreflect.MethodDescriptor) []*annotations.HttpRule {

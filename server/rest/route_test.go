@@ -167,7 +167,7 @@ func TestNotFound(t *testing.T) {
 	} {
 		expect(t, line, send(t, server, line, ""), 404, `{"code":5,"message":"Not Found","details":[]}`)
 	}
-	for _, line := range []string{"GET /ofrep", "GET /ofrep/v1/nope", "POST /ofrep/v1/evaluate/flags/a/b", "POST /ofrep/v1/evaluate//flags"} {
+	for _, line := range []string{"GET /ofrep", "GET /ofrep/v1/nope", "POST /ofrep/v1/evaluate/flags//", "POST /ofrep/v1/evaluate//flags"} {
 		expect(t, line, send(t, server, line, ""), 404, `{"errorCode":"FLAG_NOT_FOUND","errorDetails":"Not Found"}`+"\n")
 	}
 	if calls := b.take(); len(calls) > 0 {

@@ -1,0 +1,132 @@
+package server
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	"buf.build/go/protovalidate"
+	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// validator checks requests by the rules of the protos, and by those of rules.go that no proto rule can express.
+type validator struct {
+	rules protovalidate.Validator
+}
+
+func newValidator() (*validator, error) {
+	rules, err := protovalidate.New()
+	if err != nil {
+		return nil, fmt.Errorf("compile the rules of the protos: %w", err)
+	}
+	return &validator{rules}, nil
+}
+
+// check answers the first violation in the order of the fields as the contract words it (`invalid field key: must not be
+// empty`), with all of them as details.
+func (v *validator) check(request proto.Message) error {
+	var broken *protovalidate.ValidationError
+	err := v.rules.Validate(request)
+	if err != nil && !errors.As(err, &broken) {
+		return fmt.Errorf("validate %s: %w", request.ProtoReflect().Descriptor().FullName(), err)
+	}
+	var found []violation
+	if broken != nil {
+		for _, one := range broken.Violations {
+			found = append(found, describe(request.ProtoReflect().Descriptor(), one))
+		}
+	}
+	found = append(found, codeRules(request)...)
+	if len(found) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(found, func(a, b violation) int { return cmp.Compare(a.order, b.order) })
+	answer := connect.NewError(connect.CodeInvalidArgument, errors.New(found[0].text))
+	details := new(validate.Violations)
+	for _, one := range found {
+		details.Violations = append(details.Violations, one.detail)
+	}
+	if detail, err := connect.NewErrorDetail(details); err == nil {
+		answer.AddDetail(detail)
+	}
+	return answer
+}
+
+// violation is a broken rule with its place in the order in which the contract checks.
+type violation struct {
+	order  int
+	text   string
+	detail *validate.Violation
+}
+
+// describe words a violation. A rule of a whole message carries its text, and its id begins with the field that it
+// concerns.
+func describe(message protoreflect.MessageDescriptor, broken *protovalidate.Violation) violation {
+	path := broken.Proto.GetField().GetElements()
+	first, _, _ := strings.Cut(broken.Proto.GetRuleId(), ".")
+	if len(path) > 0 {
+		first = path[0].GetFieldName()
+	}
+	v := violation{detail: broken.Proto, text: broken.Proto.GetMessage()}
+	if field := message.Fields().ByName(protoreflect.Name(first)); field != nil {
+		v.order = fieldOrder(field)
+	}
+	if broken.RuleDescriptor != nil {
+		v.text = fmt.Sprintf("invalid field %s: %s", jsonPath(message, path), reason(broken, len(path) > 1))
+	}
+	return v
+}
+
+// fieldOrder leaves room for a rule before the others of the same field.
+func fieldOrder(field protoreflect.FieldDescriptor) int { return 2*field.Index() + 1 }
+
+// reason words what a field lacks.
+func reason(broken *protovalidate.Violation, nested bool) string {
+	switch broken.Proto.GetRuleId() {
+	case "string.min_len", "required":
+		return "must not be empty"
+	case "string.pattern":
+		return "contains invalid characters"
+	case "string.max_bytes":
+		return fmt.Sprintf("must be less than %d KB", broken.RuleValue.Uint()/1024)
+	case "repeated.min_items":
+		return fmt.Sprintf("must contain atleast %d elements", broken.RuleValue.Uint())
+	case "int32.gt":
+		return fmt.Sprintf("must be greater than %d", broken.RuleValue.Int())
+	case "float.gte_lte":
+		if nested {
+			return "must be within range [0, 100]"
+		}
+		if broken.FieldValue.Float() > 100 {
+			return "must be less than or equal to '100'"
+		}
+		return "must be greater than or equal to '0'"
+	}
+	return broken.Proto.GetMessage()
+}
+
+// jsonPath writes a path as JSON clients know its members: `threshold.percentage`.
+func jsonPath(message protoreflect.MessageDescriptor, path []*validate.FieldPathElement) string {
+	var b strings.Builder
+	for i, element := range path {
+		if i > 0 {
+			b.WriteByte('.')
+		}
+		name := element.GetFieldName()
+		if message != nil {
+			if field := message.Fields().ByName(protoreflect.Name(name)); field != nil {
+				name, message = field.JSONName(), field.Message()
+			}
+		}
+		b.WriteString(name)
+		if element.HasIndex() {
+			fmt.Fprintf(&b, "[%d]", element.GetIndex())
+		}
+	}
+	return b.String()
+}
