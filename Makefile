@@ -46,7 +46,9 @@ run: build ## compile and serve on 127.0.0.1:8080 and :9000
 test: ## run check, then every test with the race detector
 	.ci/setup
 	$(MAKE) check
-	go test -race -timeout 30m ./...
+	# One test at a time in each package: with the race detector, SQLite under several databases of one process has been seen to
+	# fail healthy changes, see the note on it in store/sqlite.go.
+	go test -race -parallel 1 -timeout 30m ./...
 	go test ./server/eval ./store/fliptdb # allocations are counted and speed is held only without the race detector
 	go -C proto/tools test ./...
 	$(MAKE) dist-twice DIST=.make/dist PLATFORMS=linux/amd64

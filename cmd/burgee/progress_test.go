@@ -3,15 +3,40 @@ package main
 import (
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
+// screen holds what was drawn since the last look.
+type screen struct {
+	mu    sync.Mutex
+	drawn strings.Builder // guarded by mu
+}
+
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.drawn.Write(p)
+}
+
+func (s *screen) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.drawn.String()
+}
+
+func (s *screen) Reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.drawn.Reset()
+}
+
 func TestProgressBar(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var drawn strings.Builder // of the goroutine that draws, while this one sleeps
+		var drawn screen
 		b := &bar{ended: make(chan struct{}), done: make(chan struct{})}
 		go b.draw(&drawn)
 		shows := func(after time.Duration, want string) {
@@ -37,15 +62,15 @@ func TestProgressBar(t *testing.T) {
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
-		var drawn strings.Builder
+		var drawn screen
 		b := &bar{ended: make(chan struct{}), done: make(chan struct{})}
 		go b.draw(&drawn)
 		b.report("copying", 1, 2)
 		time.Sleep(900 * time.Millisecond)
 		close(b.ended)
 		<-b.done
-		if drawn.Len() > 0 {
-			t.Errorf("in less than a second %q was drawn", &drawn)
+		if got := drawn.String(); got != "" {
+			t.Errorf("in less than a second %q was drawn", got)
 		}
 	})
 	file, err := os.Create(t.TempDir() + "/file")
