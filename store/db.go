@@ -37,10 +37,14 @@ type DB[T any] struct {
 	mu     sync.RWMutex
 	closed bool
 	queue  chan *job
+	// asides are what the writer does beside changes.
+	asides chan *aside
 	// readers counts the connections beside the writer's, which is the last to close. ending ends what they do.
 	readers sync.WaitGroup
-	ending  context.Context
-	end     context.CancelFunc
+	// past is how the history is read.
+	past   *past[T]
+	ending context.Context
+	end    context.CancelFunc
 
 	// conn and commits, the number of transactions, belong to the writer.
 	conn    *conn
@@ -50,6 +54,8 @@ type DB[T any] struct {
 type view[T any] struct {
 	state *State
 	value T
+	// replaced is closed when another view has taken the place of this one.
+	replaced chan struct{}
 }
 
 // job is a waiting function.
@@ -85,7 +91,7 @@ func Open[T any](ctx context.Context, s Settings, derive func(prev T, next *Stat
 func open[T any](ctx context.Context, s Settings, derive func(prev T, next *State, changed []Change) (T, error)) (_ *DB[T], err error) {
 	db := &DB[T]{
 		clock: s.Clock, maxState: s.MaxState, derive: derive,
-		queue: make(chan *job, queueLength), done: make(chan struct{}),
+		queue: make(chan *job, queueLength), asides: make(chan *aside), done: make(chan struct{}),
 	}
 	db.ending, db.end = context.WithCancel(context.Background())
 	if db.clock == nil {
@@ -114,7 +120,8 @@ func open[T any](ctx context.Context, s Settings, derive func(prev T, next *Stat
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	db.view.Store(&view[T]{state, value})
+	db.view.Store(&view[T]{state, value, make(chan struct{})})
+	db.past = newPast[T](db)
 	db.conn, db.files, err = openForWriting(path, state.position)
 	return db, err
 }
@@ -123,6 +130,12 @@ func open[T any](ctx context.Context, s Settings, derive func(prev T, next *Stat
 func (db *DB[T]) View() (*State, T) {
 	v := db.view.Load()
 	return v.state, v.value
+}
+
+// Watch is View with a channel that is closed once the state is no longer the newest.
+func (db *DB[T]) Watch() (*State, T, <-chan struct{}) {
+	v := db.view.Load()
+	return v.state, v.value, v.replaced
 }
 
 // Health returns nil, or one sentence that says why writes have stopped. Reads go on in any case.

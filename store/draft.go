@@ -19,7 +19,9 @@ import (
 // they are: to rename is to delete and create.
 type Draft struct {
 	// next is a private copy of the newest state; its tables of contents are private once they are in owned.
-	next  *State
+	next *State
+	// base is the newest state itself.
+	base  *State
 	owned map[string]*contents
 	edits map[id]*edit
 	now   time.Time
@@ -31,8 +33,9 @@ type edit struct {
 	before, after proto.Message
 	// created is the place of after in the order of creation.
 	created uint64
-	// size is the length of the encoded body of before.
-	size int
+	// size is the length of the encoded body of before, and revision the one that made it.
+	size     int
+	revision uint64
 }
 
 func newDraft(base *State, clock time.Time) *Draft {
@@ -43,7 +46,7 @@ func newDraft(base *State, clock time.Time) *Draft {
 	if now.Before(base.at) {
 		now = base.at
 	}
-	return &Draft{next: &next, owned: make(map[string]*contents), edits: make(map[id]*edit), now: now}
+	return &Draft{next: &next, base: base, owned: make(map[string]*contents), edits: make(map[id]*edit), now: now}
 }
 
 // Now returns the time of the change: the same in the whole draft, in microseconds, never before the newest revision.
@@ -183,6 +186,66 @@ func (d *Draft) DeleteSegment(namespace, key string) {
 	}
 }
 
+// Base returns the newest state, as it was before this draft.
+func (d *Draft) Base() *State {
+	return d.base
+}
+
+// Put makes a document what it once was: the one of the change exactly, with its ids, its times and its place in the order of
+// creation, or none at all. Whatever has its key now is replaced; a namespace that is taken away goes with everything in
+// it. The namespace of a flag or segment must exist.
+func (d *Draft) Put(c Change) {
+	switch {
+	case c.NamespaceDoc != nil:
+		putIn(d, d.next.namespaces, c.NamespaceDoc)
+		if d.open(c.Key) == nil {
+			fresh := newContents()
+			d.owned[c.Key] = fresh
+			d.next.contents.Set(c.Key, fresh)
+		}
+	case c.Flag != nil:
+		putIn(d, d.mustOpen(c).flags, c.Flag)
+	case c.Segment != nil:
+		putIn(d, d.mustOpen(c).segments, c.Segment)
+	case c.Kind == KindNamespace:
+		d.DeleteNamespace(c.Key)
+	case c.Kind == KindFlag:
+		d.DeleteFlag(c.Namespace, c.Key)
+	case c.Kind == KindSegment:
+		d.DeleteSegment(c.Namespace, c.Key)
+	}
+}
+
+func (d *Draft) mustOpen(c Change) *contents {
+	contents := d.open(c.Namespace)
+	if contents == nil {
+		panic(fmt.Sprintf("store: %s put where there is no namespace", id{c.Namespace, c.Kind, c.Key}))
+	}
+	return contents
+}
+
+func putIn[D document](d *Draft, t table[D], doc D) {
+	i := identify(doc)
+	found, exists := t.keys.Get(i.key)
+	e := d.edits[i]
+	if e == nil {
+		e = new(edit)
+		if exists {
+			e.before, e.size, e.revision = found.doc, found.size, found.revision
+		}
+		d.edits[i] = e
+	}
+	if exists {
+		t.remove(i.key, found.doc.GetCreated())
+	}
+	clone := proto.CloneOf(doc)
+	if f, ok := any(clone).(*storev1.Flag); ok {
+		link(f)
+	}
+	e.after, e.created = clone, clone.GetCreated()
+	t.set(clone, 0, 0)
+}
+
 // open returns the contents of a namespace for writing, or nil when there is none.
 func (d *Draft) open(namespace string) *contents {
 	if c := d.owned[namespace]; c != nil {
@@ -214,8 +277,8 @@ func editIn[D document](d *Draft, t table[D], i id) D {
 	if f, ok := any(clone).(*storev1.Flag); ok {
 		link(f)
 	}
-	d.edits[i] = &edit{before: found.doc, after: clone, created: clone.GetCreated(), size: found.size}
-	t.set(clone, 0)
+	d.edits[i] = &edit{before: found.doc, after: clone, created: clone.GetCreated(), size: found.size, revision: found.revision}
+	t.set(clone, 0, 0)
 	return clone
 }
 
@@ -230,7 +293,7 @@ func createIn[D document](d *Draft, t table[D], doc D) {
 		d.edits[i] = e
 	}
 	e.after, e.created = doc, doc.GetCreated()
-	t.set(doc, 0)
+	t.set(doc, 0, 0)
 }
 
 func deleteIn[D document](d *Draft, t table[D], i id) {
@@ -241,7 +304,7 @@ func deleteIn[D document](d *Draft, t table[D], i id) {
 	e := d.edits[i]
 	switch {
 	case e == nil:
-		d.edits[i] = &edit{before: found.doc, size: found.size}
+		d.edits[i] = &edit{before: found.doc, size: found.size, revision: found.revision}
 		t.remove(i.key, found.doc.GetCreated())
 	case e.before == nil:
 		delete(d.edits, i)

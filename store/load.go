@@ -109,7 +109,7 @@ func read(ctx context.Context, c *conn, decode chan<- []stored) (found loaded, e
 		return found, err
 	}
 	for namespace := range found.deletions {
-		if found.deletions[namespace], err = c.lastDeletion(namespace); err != nil {
+		if found.deletions[namespace], err = c.lastDeletion(namespace, found.head.position.Revision); err != nil {
 			return found, err
 		}
 	}
@@ -251,7 +251,7 @@ func (s *State) add(d stored, deletions map[string]uint64) error {
 	size := len(d.body)
 	s.size += int64(size)
 	if n, ok := d.doc.(*storev1.Namespace); ok {
-		s.namespaces.keys.Load(d.id.key, entry[*storev1.Namespace]{n, size})
+		s.namespaces.keys.Load(d.id.key, entry[*storev1.Namespace]{n, size, d.revision})
 		c := newContents()
 		c.revision = max(d.revision, deletions[d.id.key])
 		s.contents.Load(d.id.key, c)
@@ -264,9 +264,9 @@ func (s *State) add(d stored, deletions map[string]uint64) error {
 	c.revision = max(c.revision, d.revision)
 	switch doc := d.doc.(type) {
 	case *storev1.Flag:
-		c.flags.keys.Load(doc.Flag.Key, entry[*storev1.Flag]{doc, size})
+		c.flags.keys.Load(doc.Flag.Key, entry[*storev1.Flag]{doc, size, d.revision})
 	case *storev1.Segment:
-		c.segments.keys.Load(doc.Segment.Key, entry[*storev1.Segment]{doc, size})
+		c.segments.keys.Load(doc.Segment.Key, entry[*storev1.Segment]{doc, size, d.revision})
 	}
 	return nil
 }

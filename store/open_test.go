@@ -65,7 +65,7 @@ func TestRefusals(t *testing.T) {
 		{"foreign database", replace("", `CREATE TABLE flags (id INTEGER)`), "is a database of another program: name another file"},
 		{"foreign id", raw(`PRAGMA application_id = 7`), "is a database of another program: name another file"},
 		{"foreign log", replace("", `PRAGMA journal_mode = WAL`, `CREATE TABLE flags (id INTEGER)`), "is a database of another program"},
-		{"newer", raw(`PRAGMA user_version = 3`), "was written by a newer burgee (format 3, this one knows 2): run that one"},
+		{"newer", raw(`PRAGMA user_version = 4`), "was written by a newer burgee (format 4, this one knows 3): run that one"},
 		{"no version", raw(`PRAGMA user_version = 0`), damaged},
 		{"no table", raw(`DROP TABLE document`), damaged},
 		{"no head", raw(`DELETE FROM head`), damaged + ": head has 0 rows"},
@@ -261,7 +261,7 @@ func TestPragmas(t *testing.T) {
 			`PRAGMA journal_mode`:       "wal",
 			`PRAGMA page_size`:          "8192",
 			`PRAGMA application_id`:     fmt.Sprint(0x42524745),
-			`PRAGMA user_version`:       "2",
+			`PRAGMA user_version`:       "3",
 			`PRAGMA synchronous`:        "2",
 			`PRAGMA fullfsync`:          "1",
 			`PRAGMA foreign_keys`:       "1",
@@ -275,7 +275,7 @@ func TestPragmas(t *testing.T) {
 			`PRAGMA busy_timeout`:       "2000",
 
 			`SELECT sqlite_version() >= '3.53.4'`: "1",
-			`SELECT group_concat(name) FROM (SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') ORDER BY name)`: "change,current_document,document,epoch,head,revision",
+			`SELECT group_concat(name) FROM (SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') ORDER BY name)`: "base,change,count,counting,current_document,document,epoch,evaluated,head,missing,revision",
 		} {
 			if got, err := db.Text(query); got != want || err != nil {
 				t.Errorf("%s = %q, %v, want %q", query, got, err, want)

@@ -46,6 +46,28 @@ func migrations() [][]string {
 		// Of nothing when the tables are made from nothing: then the first row comes with the first revision.
 		`INSERT INTO epoch (first, epoch) SELECT 1, epoch FROM head`,
 		`PRAGMA user_version = 2`,
+	}, {
+		// At most one row: the oldest revision whose state can be told. What later changes superseded before it is gone.
+		`CREATE TABLE base (revision INTEGER NOT NULL) STRICT`,
+		// Evaluations with one answer in the span of resolution seconds that begins at start, seconds since 1970. reason is
+		// the number of flipt.evaluation.EvaluationReason, rule the id of what decided.
+		`CREATE TABLE count (
+			namespace TEXT NOT NULL, flag TEXT NOT NULL, resolution INTEGER NOT NULL, start INTEGER NOT NULL,
+			value TEXT NOT NULL, reason INTEGER NOT NULL, rule TEXT NOT NULL, evaluations INTEGER NOT NULL,
+			PRIMARY KEY (namespace, flag, resolution, start, value, reason, rule)
+		) STRICT, WITHOUT ROWID`,
+		// When each flag was last evaluated, and the flags that were asked for and do not exist; seconds since 1970.
+		`CREATE TABLE evaluated (
+			namespace TEXT NOT NULL, flag TEXT NOT NULL, at INTEGER NOT NULL,
+			PRIMARY KEY (namespace, flag)
+		) STRICT, WITHOUT ROWID`,
+		`CREATE TABLE missing (
+			namespace TEXT NOT NULL, flag TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, evaluations INTEGER NOT NULL,
+			PRIMARY KEY (namespace, flag)
+		) STRICT, WITHOUT ROWID`,
+		// At most one row: since when evaluations are counted.
+		`CREATE TABLE counting (since INTEGER NOT NULL) STRICT`,
+		`PRAGMA user_version = 3`,
 	}}
 }
 

@@ -43,7 +43,7 @@ func (d *Draft) seal(by Author, maxState int64) (*revision, []Change, error) {
 	var err error
 	r.body, err = proto.MarshalOptions{Deterministic: true}.Marshal(&storev1.Revision{
 		At: timestamppb.New(d.now), Author: by.Name, Method: by.Method, Comment: by.Comment,
-		Reverts: by.Reverts, RequestId: by.RequestID,
+		Reverts: by.Reverts, Restores: by.Restores, RequestId: by.RequestID,
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("encode revision: %w", err)
@@ -77,17 +77,18 @@ func (d *Draft) sealDocument(i id, e *edit, s *sharer) (body []byte, changed boo
 	if e.after == nil {
 		return nil, true, nil
 	}
+	number := d.next.position.Revision + 1
 	switch i.kind {
 	case KindNamespace:
-		return sealIn(d.next.namespaces, i, e, s)
+		return sealIn(d.next.namespaces, i, e, s, number)
 	case KindFlag:
-		return sealIn(d.open(i.namespace).flags, i, e, s)
+		return sealIn(d.open(i.namespace).flags, i, e, s, number)
 	default:
-		return sealIn(d.open(i.namespace).segments, i, e, s)
+		return sealIn(d.open(i.namespace).segments, i, e, s, number)
 	}
 }
 
-func sealIn[D document](t table[D], i id, e *edit, s *sharer) (body []byte, changed bool, err error) {
+func sealIn[D document](t table[D], i id, e *edit, s *sharer, number uint64) (body []byte, changed bool, err error) {
 	doc := e.after.(D)
 	if identify(doc) != i || doc.GetCreated() != e.created {
 		return nil, false, fmt.Errorf("%s: its key, namespace or place was changed in a draft", i)
@@ -105,7 +106,7 @@ func sealIn[D document](t table[D], i id, e *edit, s *sharer) (body []byte, chan
 			return nil, false, err
 		}
 		if bytes.Equal(old, body) {
-			t.set(before, e.size)
+			t.set(before, e.size, e.revision)
 			return nil, false, nil
 		}
 	}
@@ -113,7 +114,7 @@ func sealIn[D document](t table[D], i id, e *edit, s *sharer) (body []byte, chan
 	if err != nil {
 		return nil, false, fmt.Errorf("decode %s: %w", i, err)
 	}
-	t.set(fresh, len(body))
+	t.set(fresh, len(body), number)
 	e.after = fresh
 	return body, true, nil
 }

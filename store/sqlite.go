@@ -104,6 +104,11 @@ func (c *conn) query(row func(*sqlite.Stmt) error, query string, args ...any) er
 	return sqlitex.Execute(c.sqlite, query, &sqlitex.ExecOptions{Args: args, ResultFunc: row})
 }
 
+// interruptBy ends statements of this connection once done is closed; nil ends none.
+func (c *conn) interruptBy(done <-chan struct{}) {
+	c.sqlite.SetInterrupt(done)
+}
+
 func (c *conn) close() error {
 	return c.sqlite.Close()
 }
@@ -381,13 +386,13 @@ func (c *conn) documents(row func(i id, revision uint64, body []byte)) error {
 		ORDER BY d.namespace, d.kind, d.key`)
 }
 
-// lastDeletion returns the number of the newest revision that deleted something in a namespace, or 0.
-func (c *conn) lastDeletion(namespace string) (uint64, error) {
+// lastDeletion returns the number of the newest revision, up to one, that deleted something in a namespace, or 0.
+func (c *conn) lastDeletion(namespace string, upTo uint64) (uint64, error) {
 	var number uint64
 	err := c.query(func(row *sqlite.Stmt) error {
 		number = uint64(row.ColumnInt64(0))
 		return nil
-	}, `SELECT revision FROM change WHERE namespace = $1 AND body IS NULL ORDER BY revision DESC LIMIT 1`, namespace)
+	}, `SELECT revision FROM change WHERE namespace = $1 AND body IS NULL AND revision <= $2 ORDER BY revision DESC LIMIT 1`, namespace, upTo)
 	return number, err
 }
 

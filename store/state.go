@@ -104,6 +104,28 @@ func (s *State) NamespaceRevision(namespace string) uint64 {
 	return c.revision
 }
 
+// DocumentRevision returns the number of the revision that made a document what it is, or 0 when it does not exist. For a
+// namespace both names are its key.
+func (s *State) DocumentRevision(namespace string, kind Kind, key string) uint64 {
+	if kind == KindNamespace {
+		return s.namespaces.revision(key)
+	}
+	c, ok := s.contents.Get(namespace)
+	switch {
+	case !ok:
+		return 0
+	case kind == KindFlag:
+		return c.flags.revision(key)
+	default:
+		return c.segments.revision(key)
+	}
+}
+
+// At returns the time of the newest revision.
+func (s *State) At() time.Time {
+	return s.at
+}
+
 // table holds the documents of one kind in one namespace, by key and by place in the order of creation. A change costs
 // O(log n). Only the writer may call copy, set and remove: copying writes to what is copied, though to nothing that
 // readers look at.
@@ -112,10 +134,11 @@ type table[D document] struct {
 	order *btree.Map[uint64, D]
 }
 
-// entry is a document with the length of its encoded body; 0 while a draft changes it.
+// entry is a document with the length of its encoded body and the revision that made it; both are 0 while a draft changes it.
 type entry[D document] struct {
-	doc  D
-	size int
+	doc      D
+	size     int
+	revision uint64
 }
 
 func newTable[D document]() table[D] {
@@ -127,6 +150,11 @@ func (t table[D]) get(key string) D {
 	return e.doc
 }
 
+func (t table[D]) revision(key string) uint64 {
+	e, _ := t.keys.Get(key)
+	return e.revision
+}
+
 func (t table[D]) list() List[D] {
 	return List[D]{t.order}
 }
@@ -136,8 +164,8 @@ func (t table[D]) copy() table[D] {
 }
 
 // set puts a document in the place of the one with its key.
-func (t table[D]) set(doc D, size int) {
-	t.keys.Set(identify(doc).key, entry[D]{doc, size})
+func (t table[D]) set(doc D, size int, revision uint64) {
+	t.keys.Set(identify(doc).key, entry[D]{doc, size, revision})
 	t.order.Set(doc.GetCreated(), doc)
 }
 

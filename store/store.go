@@ -61,6 +61,8 @@ type Author struct {
 	RequestID string
 	// Reverts is the number of the revision that this change undoes; 0 when it undoes none.
 	Reverts uint64
+	// Restores is the number of the revision whose state this change brings back; 0 when it brings back none.
+	Restores uint64
 }
 
 // Position identifies a state. Two states with one position are equal.

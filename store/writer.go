@@ -28,6 +28,9 @@ func (db *DB[T]) write() {
 			runtime.Gosched()
 			db.answer(j)
 			idle.Reset(idleTime)
+		case a := <-db.asides:
+			a.answer <- db.runAside(a)
+			idle.Reset(idleTime)
 		case <-idle.C:
 			db.checkpoint()
 		}
@@ -103,7 +106,7 @@ func (db *DB[T]) run(b *batch[T], j *job) answer {
 		return answer{err: fmt.Errorf("update: %w", err)}
 	}
 	if r != nil {
-		b.view = &view[T]{d.next, value}
+		b.view = &view[T]{state: d.next, value: value}
 		b.revisions = append(b.revisions, r)
 		b.size += r.size
 	}
@@ -140,7 +143,8 @@ func (db *DB[T]) commit(b *batch[T]) error {
 	if err != nil {
 		return err
 	}
-	db.view.Store(b.view)
+	b.view.replaced = make(chan struct{})
+	close(db.view.Swap(b.view).replaced)
 	return nil
 }
 
@@ -186,6 +190,7 @@ func (db *DB[T]) shut() error {
 		db.stop(moved)
 	}
 	db.readers.Wait()
+	closeErr := db.past.close()
 	db.checkpoint()
-	return also(db.conn.close(), db.lock.Unlock())
+	return also(closeErr, db.conn.close(), db.lock.Unlock())
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -63,7 +64,7 @@ func importCommand() *cobra.Command {
 			return err
 		}
 		request.DryRun, request.SkipExisting, request.Overwrite, request.Drop = options.DryRun, options.SkipExisting, options.Overwrite, options.Drop
-		return t.use(cmd.Context(), true, func(ctx context.Context, client burgeev1connect.FeaturesServiceClient) error {
+		return t.use(cmd, absenceFor(request), func(ctx context.Context, client burgeev1connect.FeaturesServiceClient) error {
 			answer, err := client.Import(ctx, request)
 			if err != nil {
 				return err
@@ -138,7 +139,7 @@ func exportCommand() *cobra.Command {
 		if encoding == features.JSON {
 			request.Encoding = burgeev1.Encoding_ENCODING_JSON
 		}
-		return t.use(cmd.Context(), false, func(ctx context.Context, client burgeev1connect.FeaturesServiceClient) error {
+		return t.use(cmd, refused, func(ctx context.Context, client burgeev1connect.FeaturesServiceClient) error {
 			answer, err := client.Export(ctx, request)
 			if err != nil {
 				return err
@@ -183,8 +184,26 @@ func writeOutput(name string, stdout io.Writer, text []byte) (err error) {
 	return os.Rename(temporary.Name(), name)
 }
 
-// use calls do with a client of the target. It makes a database that does not exist if it may create one.
-func (t target) use(ctx context.Context, create bool, do func(context.Context, burgeev1connect.FeaturesServiceClient) error) (err error) {
+// absence says what becomes of a database that does not exist.
+type absence int
+
+const (
+	refused absence = iota // it is an error
+	made                   // it is made
+	assumed                // it is taken for an empty one, and not made
+)
+
+// absenceFor returns what an import does without a database.
+func absenceFor(r *burgeev1.ImportRequest) absence {
+	if r.DryRun {
+		return assumed
+	}
+	return made
+}
+
+// use calls do with a client of the target.
+func (t target) use(cmd *cobra.Command, absent absence, do func(context.Context, burgeev1connect.FeaturesServiceClient) error) error {
+	ctx := cmd.Context()
 	if *t.address != "" {
 		to, err := dial(*t.address, *t.ca)
 		if err != nil {
@@ -192,25 +211,36 @@ func (t target) use(ctx context.Context, create bool, do func(context.Context, b
 		}
 		return do(ctx, burgeev1connect.NewFeaturesServiceClient(to.http, to.url, to.options...))
 	}
-	srv, err := t.open(ctx, create)
+	err := t.open(cmd, absent, func(srv *server.Server) error { return do(ctx, srv.Features()) })
 	if errors.Is(err, store.ErrLocked) {
 		return fmt.Errorf("%w, or if it is a server, name that with --address http://127.0.0.1:8080", err)
 	}
+	return err
+}
+
+// open calls do with the database. An empty one that is assumed lies in a directory for temporary files until do returns.
+func (t target) open(cmd *cobra.Command, absent absence, do func(*server.Server) error) (err error) {
+	file, err := databasePath(*t.db)
+	if err != nil {
+		return err
+	}
+	_, missing := os.Stat(file)
+	switch {
+	case absent == refused && missing != nil:
+		return fmt.Errorf("there is no database to read: %w", missing)
+	case absent == assumed && errors.Is(missing, fs.ErrNotExist):
+		temporary, failed := os.MkdirTemp("", "burgee-dry-run-")
+		if failed != nil {
+			return failed
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(temporary)) }()
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s does not exist: compared with an empty database\n", file)
+		file = filepath.Join(temporary, "burgee.db")
+	}
+	srv, err := server.Open(cmd.Context(), server.Settings{Store: store.Settings{Path: file}, Version: version})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, srv.Close()) }()
-	return do(ctx, srv.Features())
-}
-
-// open opens the database. It makes one that does not exist if it may.
-func (t target) open(ctx context.Context, create bool) (*server.Server, error) {
-	file, err := databasePath(*t.db)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := os.Stat(file); !create && err != nil {
-		return nil, fmt.Errorf("there is no database to read: %w", err)
-	}
-	return server.Open(ctx, server.Settings{Store: store.Settings{Path: file}, Version: version})
+	return do(srv)
 }

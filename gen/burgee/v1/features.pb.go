@@ -281,7 +281,9 @@ type ExportRequest struct {
 	// Whether namespaces, flags, variants and segments are sorted by key instead of the order of their creation.
 	SortByKey bool `protobuf:"varint,3,opt,name=sort_by_key,json=sortByKey,proto3" json:"sort_by_key,omitempty"`
 	// How to write the file.
-	Encoding      Encoding `protobuf:"varint,4,opt,name=encoding,proto3,enum=burgee.v1.Encoding" json:"encoding,omitempty"`
+	Encoding Encoding `protobuf:"varint,4,opt,name=encoding,proto3,enum=burgee.v1.Encoding" json:"encoding,omitempty"`
+	// Which state to export: `rev:N`, `at:` with a time of RFC 3339, or empty for the present one.
+	Reference     string `protobuf:"bytes,5,opt,name=reference,proto3" json:"reference,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -342,6 +344,13 @@ func (x *ExportRequest) GetEncoding() Encoding {
 		return x.Encoding
 	}
 	return Encoding_ENCODING_UNSPECIFIED
+}
+
+func (x *ExportRequest) GetReference() string {
+	if x != nil {
+		return x.Reference
+	}
+	return ""
 }
 
 // ExportResponse holds a features file.
@@ -412,14 +421,15 @@ const file_burgee_v1_features_proto_rawDesc = "" +
 	"\bsegments\x18\x04 \x01(\x05R\bsegments\x12\x1a\n" +
 	"\bwarnings\x18\x05 \x03(\tR\bwarnings\x12\x1c\n" +
 	"\tunchanged\x18\x06 \x01(\x05R\tunchanged\x12?\n" +
-	"\vdifferences\x18\a \x03(\v2\x1d.burgee.v1.DocumentDifferenceR\vdifferences\"\xbf\x02\n" +
+	"\vdifferences\x18\a \x03(\v2\x1d.burgee.v1.DocumentDifferenceR\vdifferences\"\xdd\x02\n" +
 	"\rExportRequest\x12\x1e\n" +
 	"\n" +
 	"namespaces\x18\x01 \x03(\tR\n" +
 	"namespaces\x12%\n" +
 	"\x0eall_namespaces\x18\x02 \x01(\bR\rallNamespaces\x12\x1e\n" +
 	"\vsort_by_key\x18\x03 \x01(\bR\tsortByKey\x12/\n" +
-	"\bencoding\x18\x04 \x01(\x0e2\x13.burgee.v1.EncodingR\bencoding:\x95\x01\xbaH\x91\x01\x1a\x8e\x01\n" +
+	"\bencoding\x18\x04 \x01(\x0e2\x13.burgee.v1.EncodingR\bencoding\x12\x1c\n" +
+	"\treference\x18\x05 \x01(\tR\treference:\x95\x01\xbaH\x91\x01\x1a\x8e\x01\n" +
 	"\x14namespaces.exclusive\x12Ainvalid field namespaces: must be empty when allNamespaces is set\x1a3!this.all_namespaces || this.namespaces.size() == 0\":\n" +
 	"\x0eExportResponse\x12(\n" +
 	"\x04file\x18\x01 \x01(\v2\x14.google.api.HttpBodyR\x04file*J\n" +

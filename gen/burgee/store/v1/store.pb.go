@@ -36,7 +36,11 @@ type Flag struct {
 	// The rollouts by ascending rank.
 	Rollouts []*flipt.Rollout `protobuf:"bytes,3,rep,name=rollouts,proto3" json:"rollouts,omitempty"`
 	// Place in the order of creation of all documents, from the counter in the head row; never used twice.
-	Created       uint64 `protobuf:"varint,15,opt,name=created,proto3" json:"created,omitempty"`
+	Created uint64 `protobuf:"varint,15,opt,name=created,proto3" json:"created,omitempty"`
+	// Words to find the flag by, each once, in the order of the alphabet.
+	Tags []string `protobuf:"bytes,16,rep,name=tags,proto3" json:"tags,omitempty"`
+	// When the flag was archived; absent while it is in service.
+	ArchivedAt    *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=archived_at,json=archivedAt,proto3" json:"archived_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -97,6 +101,20 @@ func (x *Flag) GetCreated() uint64 {
 		return x.Created
 	}
 	return 0
+}
+
+func (x *Flag) GetTags() []string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *Flag) GetArchivedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ArchivedAt
+	}
+	return nil
 }
 
 // Segment is a segment with its constraints.
@@ -160,7 +178,11 @@ type Namespace struct {
 	// The namespace.
 	Namespace *flipt.Namespace `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
 	// Place in the order of creation of all documents, from the counter in the head row; never used twice.
-	Created       uint64 `protobuf:"varint,15,opt,name=created,proto3" json:"created,omitempty"`
+	Created uint64 `protobuf:"varint,15,opt,name=created,proto3" json:"created,omitempty"`
+	// Color that marks the namespace for people: `#` and six hexadecimal digits, or empty.
+	Color string `protobuf:"bytes,16,opt,name=color,proto3" json:"color,omitempty"`
+	// Whether the flags of the namespace steer production.
+	Production    bool `protobuf:"varint,17,opt,name=production,proto3" json:"production,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -209,6 +231,20 @@ func (x *Namespace) GetCreated() uint64 {
 	return 0
 }
 
+func (x *Namespace) GetColor() string {
+	if x != nil {
+		return x.Color
+	}
+	return ""
+}
+
+func (x *Namespace) GetProduction() bool {
+	if x != nil {
+		return x.Production
+	}
+	return false
+}
+
 // Revision says who changed the configuration, when and how.
 type Revision struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -223,7 +259,11 @@ type Revision struct {
 	// Number of the revision that this one undoes; 0 when it undoes none.
 	Reverts uint64 `protobuf:"varint,5,opt,name=reverts,proto3" json:"reverts,omitempty"`
 	// Id of the request.
-	RequestId     string `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Number of the revision whose state this one brings back; 0 when it brings back none.
+	Restores uint64 `protobuf:"varint,7,opt,name=restores,proto3" json:"restores,omitempty"`
+	// What this revision folded; absent when it folded nothing.
+	Fold          *Fold `protobuf:"bytes,8,opt,name=fold,proto3" json:"fold,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -300,22 +340,98 @@ func (x *Revision) GetRequestId() string {
 	return ""
 }
 
+func (x *Revision) GetRestores() uint64 {
+	if x != nil {
+		return x.Restores
+	}
+	return 0
+}
+
+func (x *Revision) GetFold() *Fold {
+	if x != nil {
+		return x.Fold
+	}
+	return nil
+}
+
+// Fold says which history was given up: the changes before a revision that later ones superseded.
+type Fold struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of the oldest revision whose state can still be told.
+	Base uint64 `protobuf:"varint,1,opt,name=base,proto3" json:"base,omitempty"`
+	// SHA-256 over what is left of the history up to the base; see package store.
+	Digest        []byte `protobuf:"bytes,2,opt,name=digest,proto3" json:"digest,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Fold) Reset() {
+	*x = Fold{}
+	mi := &file_burgee_store_v1_store_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Fold) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Fold) ProtoMessage() {}
+
+func (x *Fold) ProtoReflect() protoreflect.Message {
+	mi := &file_burgee_store_v1_store_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Fold.ProtoReflect.Descriptor instead.
+func (*Fold) Descriptor() ([]byte, []int) {
+	return file_burgee_store_v1_store_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Fold) GetBase() uint64 {
+	if x != nil {
+		return x.Base
+	}
+	return 0
+}
+
+func (x *Fold) GetDigest() []byte {
+	if x != nil {
+		return x.Digest
+	}
+	return nil
+}
+
 var File_burgee_store_v1_store_proto protoreflect.FileDescriptor
 
 const file_burgee_store_v1_store_proto_rawDesc = "" +
 	"\n" +
-	"\x1bburgee/store/v1/store.proto\x12\x0fburgee.store.v1\x1a\x10flipt/flag.proto\x1a\x15flipt/namespace.proto\x1a\x13flipt/rollout.proto\x1a\x10flipt/rule.proto\x1a\x13flipt/segment.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x90\x01\n" +
+	"\x1bburgee/store/v1/store.proto\x12\x0fburgee.store.v1\x1a\x10flipt/flag.proto\x1a\x15flipt/namespace.proto\x1a\x13flipt/rollout.proto\x1a\x10flipt/rule.proto\x1a\x13flipt/segment.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe1\x01\n" +
 	"\x04Flag\x12\x1f\n" +
 	"\x04flag\x18\x01 \x01(\v2\v.flipt.FlagR\x04flag\x12!\n" +
 	"\x05rules\x18\x02 \x03(\v2\v.flipt.RuleR\x05rules\x12*\n" +
 	"\brollouts\x18\x03 \x03(\v2\x0e.flipt.RolloutR\brollouts\x12\x18\n" +
-	"\acreated\x18\x0f \x01(\x04R\acreated\"M\n" +
+	"\acreated\x18\x0f \x01(\x04R\acreated\x12\x12\n" +
+	"\x04tags\x18\x10 \x03(\tR\x04tags\x12;\n" +
+	"\varchived_at\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"archivedAt\"M\n" +
 	"\aSegment\x12(\n" +
 	"\asegment\x18\x01 \x01(\v2\x0e.flipt.SegmentR\asegment\x12\x18\n" +
-	"\acreated\x18\x0f \x01(\x04R\acreated\"U\n" +
+	"\acreated\x18\x0f \x01(\x04R\acreated\"\x8b\x01\n" +
 	"\tNamespace\x12.\n" +
 	"\tnamespace\x18\x01 \x01(\v2\x10.flipt.NamespaceR\tnamespace\x12\x18\n" +
-	"\acreated\x18\x0f \x01(\x04R\acreated\"\xb9\x01\n" +
+	"\acreated\x18\x0f \x01(\x04R\acreated\x12\x14\n" +
+	"\x05color\x18\x10 \x01(\tR\x05color\x12\x1e\n" +
+	"\n" +
+	"production\x18\x11 \x01(\bR\n" +
+	"production\"\x80\x02\n" +
 	"\bRevision\x12*\n" +
 	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x16\n" +
 	"\x06author\x18\x02 \x01(\tR\x06author\x12\x16\n" +
@@ -323,7 +439,12 @@ const file_burgee_store_v1_store_proto_rawDesc = "" +
 	"\acomment\x18\x04 \x01(\tR\acomment\x12\x18\n" +
 	"\areverts\x18\x05 \x01(\x04R\areverts\x12\x1d\n" +
 	"\n" +
-	"request_id\x18\x06 \x01(\tR\trequestIdB\xb7\x01\n" +
+	"request_id\x18\x06 \x01(\tR\trequestId\x12\x1a\n" +
+	"\brestores\x18\a \x01(\x04R\brestores\x12)\n" +
+	"\x04fold\x18\b \x01(\v2\x15.burgee.store.v1.FoldR\x04fold\"2\n" +
+	"\x04Fold\x12\x12\n" +
+	"\x04base\x18\x01 \x01(\x04R\x04base\x12\x16\n" +
+	"\x06digest\x18\x02 \x01(\fR\x06digestB\xb7\x01\n" +
 	"\x13com.burgee.store.v1B\n" +
 	"StoreProtoP\x01Z6github.com/burgeehq/burgee/gen/burgee/store/v1;storev1\xa2\x02\x03BSX\xaa\x02\x0fBurgee.Store.V1\xca\x02\x0fBurgee\\Store\\V1\xe2\x02\x1bBurgee\\Store\\V1\\GPBMetadata\xea\x02\x11Burgee::Store::V1b\x06proto3"
 
@@ -339,31 +460,34 @@ func file_burgee_store_v1_store_proto_rawDescGZIP() []byte {
 	return file_burgee_store_v1_store_proto_rawDescData
 }
 
-var file_burgee_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_burgee_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_burgee_store_v1_store_proto_goTypes = []any{
 	(*Flag)(nil),                  // 0: burgee.store.v1.Flag
 	(*Segment)(nil),               // 1: burgee.store.v1.Segment
 	(*Namespace)(nil),             // 2: burgee.store.v1.Namespace
 	(*Revision)(nil),              // 3: burgee.store.v1.Revision
-	(*flipt.Flag)(nil),            // 4: flipt.Flag
-	(*flipt.Rule)(nil),            // 5: flipt.Rule
-	(*flipt.Rollout)(nil),         // 6: flipt.Rollout
-	(*flipt.Segment)(nil),         // 7: flipt.Segment
-	(*flipt.Namespace)(nil),       // 8: flipt.Namespace
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
+	(*Fold)(nil),                  // 4: burgee.store.v1.Fold
+	(*flipt.Flag)(nil),            // 5: flipt.Flag
+	(*flipt.Rule)(nil),            // 6: flipt.Rule
+	(*flipt.Rollout)(nil),         // 7: flipt.Rollout
+	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
+	(*flipt.Segment)(nil),         // 9: flipt.Segment
+	(*flipt.Namespace)(nil),       // 10: flipt.Namespace
 }
 var file_burgee_store_v1_store_proto_depIdxs = []int32{
-	4, // 0: burgee.store.v1.Flag.flag:type_name -> flipt.Flag
-	5, // 1: burgee.store.v1.Flag.rules:type_name -> flipt.Rule
-	6, // 2: burgee.store.v1.Flag.rollouts:type_name -> flipt.Rollout
-	7, // 3: burgee.store.v1.Segment.segment:type_name -> flipt.Segment
-	8, // 4: burgee.store.v1.Namespace.namespace:type_name -> flipt.Namespace
-	9, // 5: burgee.store.v1.Revision.at:type_name -> google.protobuf.Timestamp
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	5,  // 0: burgee.store.v1.Flag.flag:type_name -> flipt.Flag
+	6,  // 1: burgee.store.v1.Flag.rules:type_name -> flipt.Rule
+	7,  // 2: burgee.store.v1.Flag.rollouts:type_name -> flipt.Rollout
+	8,  // 3: burgee.store.v1.Flag.archived_at:type_name -> google.protobuf.Timestamp
+	9,  // 4: burgee.store.v1.Segment.segment:type_name -> flipt.Segment
+	10, // 5: burgee.store.v1.Namespace.namespace:type_name -> flipt.Namespace
+	8,  // 6: burgee.store.v1.Revision.at:type_name -> google.protobuf.Timestamp
+	4,  // 7: burgee.store.v1.Revision.fold:type_name -> burgee.store.v1.Fold
+	8,  // [8:8] is the sub-list for method output_type
+	8,  // [8:8] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_burgee_store_v1_store_proto_init() }
@@ -377,7 +501,7 @@ func file_burgee_store_v1_store_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_burgee_store_v1_store_proto_rawDesc), len(file_burgee_store_v1_store_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
