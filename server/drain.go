@@ -53,8 +53,8 @@ func (l *Listeners) Serve(ctx context.Context, httpHandler, grpcHandler http.Han
 	defer cancel(nil)
 	var draining atomic.Bool
 	doors := []*door{
-		l.door(base, "--http", l.http, l.guardHTTP(below(l.doors.BasePath, httpHandler), &draining)),
-		l.door(base, "--grpc", l.grpc, l.guardGRPC(grpcHandler, &draining)),
+		l.door(base, httpDoor, l.http, l.guardHTTP(below(l.doors.BasePath, httpHandler), &draining)),
+		l.door(base, grpcDoor, l.grpc, l.guardGRPC(grpcHandler, &draining)),
 	}
 	if err := h2cServe(doors[1].server); err != nil {
 		return errors.Join(fmt.Errorf("configure HTTP/2: %w", err), l.Close())
@@ -100,9 +100,9 @@ func doorWait(d time.Duration) {
 	<-timer.C
 }
 
-func (l *Listeners) door(base context.Context, flag string, listener *limitListener, handler http.Handler) *door {
+func (l *Listeners) door(base context.Context, name doorName, listener *limitListener, handler http.Handler) *door {
 	limits := l.doors.Limits
-	return &door{flag: flag, secure: l.tls != nil, listener: listener, server: &http.Server{
+	return &door{flag: "--" + name.String(), secure: l.tls != nil, listener: listener, server: &http.Server{
 		Handler:           handler,
 		TLSConfig:         l.tls.Clone(),
 		ReadHeaderTimeout: limits.HeaderTime,
@@ -114,7 +114,7 @@ func (l *Listeners) door(base context.Context, flag string, listener *limitListe
 			PingTimeout:          doorPingTimeout,
 			WriteByteTimeout:     limits.WriteStall,
 		},
-		BaseContext: func(net.Listener) context.Context { return base },
+		BaseContext: func(net.Listener) context.Context { return withDoor(base, name) },
 		ErrorLog:    stdlog.New(doorLog{listener.log}, "", 0),
 	}}
 }

@@ -109,6 +109,11 @@ type clients struct {
 	meta       metaconnect.MetadataServiceClient
 	analytics  analyticsconnect.AnalyticsServiceClient
 	features   burgeev1connect.FeaturesServiceClient
+	documents  burgeev1connect.DocumentServiceClient
+	history    burgeev1connect.HistoryServiceClient
+	explain    burgeev1connect.ExplainServiceClient
+	counts     burgeev1connect.CountServiceClient
+	watch      burgeev1connect.WatchServiceClient
 }
 
 func newClients(name string, http connect.HTTPClient, url string, options ...connect.ClientOption) clients {
@@ -123,6 +128,11 @@ func newClients(name string, http connect.HTTPClient, url string, options ...con
 		meta:       metaconnect.NewMetadataServiceClient(http, url, options...),
 		analytics:  analyticsconnect.NewAnalyticsServiceClient(http, url, options...),
 		features:   burgeev1connect.NewFeaturesServiceClient(http, url, options...),
+		documents:  burgeev1connect.NewDocumentServiceClient(http, url, options...),
+		history:    burgeev1connect.NewHistoryServiceClient(http, url, options...),
+		explain:    burgeev1connect.NewExplainServiceClient(http, url, options...),
+		counts:     burgeev1connect.NewCountServiceClient(http, url, options...),
+		watch:      burgeev1connect.NewWatchServiceClient(http, url, options...),
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 type interceptor struct {
 	validator *validator
 	readOnly  bool // refuse what needs the right to write
+	calls     *callMetrics
 	log       zerolog.Logger
 }
 
@@ -29,7 +30,7 @@ func (i *interceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 	return func(ctx context.Context, request connect.AnyRequest) (connect.AnyResponse, error) {
 		start := time.Now()
 		answer, err := i.call(ctx, request, next)
-		if err = i.settle(request.Spec().Procedure, start, err); err != nil {
+		if err = i.settle(ctx, request.Spec().Procedure, start, err); err != nil {
 			return nil, err
 		}
 		return answer, nil
@@ -57,7 +58,7 @@ func (i *interceptor) WrapStreamingHandler(next connect.StreamingHandlerFunc) co
 	return func(ctx context.Context, stream connect.StreamingHandlerConn) error {
 		start := time.Now()
 		err := i.stream(ctx, stream, next)
-		return i.settle(stream.Spec().Procedure, start, err)
+		return i.settle(ctx, stream.Spec().Procedure, start, err)
 	}
 }
 
@@ -94,17 +95,20 @@ func (i *interceptor) WrapStreamingClient(next connect.StreamingClientFunc) conn
 	return next
 }
 
-// settle logs how a call ended, and returns the error that its client gets.
-func (i *interceptor) settle(procedure string, start time.Time, err error) error {
+// settle counts and logs how a call ended, and returns the error that its client gets.
+func (i *interceptor) settle(ctx context.Context, procedure string, start time.Time, err error) error {
+	took := time.Since(start)
 	if err == nil {
-		i.log.Debug().Str("procedure", procedure).Dur("took", time.Since(start)).Msg("answered")
+		i.calls.observe(procedure, doorOf(ctx), 0, took)
+		i.log.Debug().Str("procedure", procedure).Dur("took", took).Msg("answered")
 		return nil
 	}
 	refused, expected := asConnect(err)
+	i.calls.observe(procedure, doorOf(ctx), refused.Code(), took)
 	if !expected {
 		i.log.Error().Err(err).Str("procedure", procedure).Msg("internal error")
 	}
-	i.log.Debug().Str("procedure", procedure).Stringer("code", refused.Code()).Dur("took", time.Since(start)).Msg("refused")
+	i.log.Debug().Str("procedure", procedure).Stringer("code", refused.Code()).Dur("took", took).Msg("refused")
 	return refused
 }
 

@@ -70,6 +70,7 @@ type Settings struct {
 	CORSOrigins []string       // origins that browsers may call from
 	LogLevel    string         // as given by the operator
 	LogFormat   string         // as given by the operator
+	OTLP        string         // base URL of the collector that traces are sent to; empty sends none
 	ReadOnly    bool           // refuse every change, an import's dry run included; evaluations and reads go on
 	Log         zerolog.Logger // where to log
 	UI          http.Handler   // what answers everything that is not the API
@@ -80,6 +81,7 @@ type Server struct {
 	db       *database
 	features *featuresService
 	health   *health
+	traces   *tracing // nil without a collector
 	http     http.Handler
 	grpc     http.Handler
 }
@@ -102,9 +104,16 @@ func build(db *database, s Settings) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &interceptor{validator: validator, readOnly: s.ReadOnly, log: s.Log}
-	options := append(rest.HandlerOptions(), messageLimit(maxMessage), connect.WithInterceptors(i), connect.WithRecover(i.recovered))
+	i := &interceptor{validator: validator, readOnly: s.ReadOnly, calls: newCallMetrics(), log: s.Log}
+	options := append(rest.HandlerOptions(), messageLimit(maxMessage), connect.WithRecover(i.recovered))
 	server := &Server{db: db, features: newFeatures(db, validator), health: newHealth(db)}
+	if s.OTLP != "" {
+		if server.traces, err = newTracing(context.Background(), s.OTLP, s.Version); err != nil {
+			return nil, err
+		}
+		options = append(options, connect.WithInterceptors(server.traces.interceptor))
+	}
+	options = append(options, connect.WithInterceptors(i))
 	services := server.services(s, options)
 	edge, err := rest.New(services, rest.Options{Fallback: s.UI, MaxBody: maxBody})
 	if err != nil {
@@ -112,12 +121,16 @@ func build(db *database, s Settings) (*Server, error) {
 	}
 	server.grpc = server.grpcMux(services, options)
 	door := clearing(edge)
+	metrics := newMetrics(i.calls, &stateMetrics{db: db, watchers: func() int { return 0 }, totals: func(func(string, string, uint64)) {}})
 	server.http = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/health" {
+		switch r.URL.Path {
+		case "/health":
 			server.health.ServeHTTP(w, r)
-			return
+		case "/metrics", "/metrics/":
+			metrics.ServeHTTP(w, r)
+		default:
+			door.ServeHTTP(w, r)
 		}
-		door.ServeHTTP(w, r)
 	})
 	return server, nil
 }
@@ -226,5 +239,5 @@ func (s *Server) Position() store.Position {
 	return state.Position()
 }
 
-// Close ends writes, and closes the database.
-func (s *Server) Close() error { return s.db.Close() }
+// Close ends writes, closes the database and sends the last traces.
+func (s *Server) Close() error { return errors.Join(s.db.Close(), s.traces.close()) }

@@ -49,6 +49,7 @@ type DB[T any] struct {
 	// conn and commits, the number of transactions, belong to the writer.
 	conn    *conn
 	commits int
+	tally   tally
 }
 
 type view[T any] struct {

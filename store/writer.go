@@ -143,6 +143,7 @@ func (db *DB[T]) commit(b *batch[T]) error {
 	if err != nil {
 		return err
 	}
+	db.tally.add(len(b.revisions))
 	b.view.replaced = make(chan struct{})
 	close(db.view.Swap(b.view).replaced)
 	return nil

@@ -396,3 +396,18 @@ func size(t testing.TB, path string) int64 {
 	must(t, err)
 	return info.Size()
 }
+
+func TestStats(t *testing.T) {
+	t.Parallel()
+	db := open(t, store.Settings{Path: filepath.Join(t.TempDir(), "burgee.db")})
+	const updates = 5
+	for n := range updates {
+		if _, _, err := update(db, func(d *store.Draft) { d.CreateFlag(newFlag("default", fmt.Sprint("f", n))) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := db.Stats()
+	if got.Waiting != 0 || got.Commits != updates || got.Revisions != updates || got.Batches[0] != updates || got.LogBytes == 0 {
+		t.Errorf("after %d changes one by one: %+v", updates, got)
+	}
+}

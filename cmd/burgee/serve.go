@@ -21,9 +21,9 @@ import (
 
 // serveFlags are the settings of the server as the operator gives them.
 type serveFlags struct {
-	db, logLevel, logFormat *string
-	readOnly                *bool
-	doors                   server.Doors
+	db, logLevel, logFormat, otlp *string
+	readOnly                      *bool
+	doors                         server.Doors
 }
 
 func serveCommand() *cobra.Command {
@@ -45,6 +45,7 @@ func serveCommand() *cobra.Command {
 	f.db = databaseFlag(flags)
 	f.logLevel = flags.String("log-level", "info", "least `LEVEL` to log: trace, debug, info, warn, error")
 	f.logFormat = flags.String("log-format", "auto", "`FORMAT` of the log: text, json, or auto: text on a terminal")
+	f.otlp = flags.String("otlp-endpoint", "", "`URL` of a collector that traces of calls are sent to, by OTLP over HTTP")
 	f.readOnly = flags.Bool("read-only", false, "refuse every change; evaluations and reads go on")
 	d := &f.doors
 	flags.StringVar(&d.HTTP, "http", "127.0.0.1:8080", "`ADDRESS` of the REST API and the web UI")
@@ -81,7 +82,7 @@ func serve(ctx context.Context, stderr io.Writer, f *serveFlags) (err error) {
 	srv, err := server.Open(ctx, server.Settings{
 		Store: store.Settings{Path: file}, Version: version, HTTPAddr: doors.HTTP, GRPCAddr: doors.GRPC, TLS: doors.TLSCert != "",
 		CORSOrigins: doors.CORSOrigins, LogLevel: *f.logLevel, LogFormat: *f.logFormat, Log: log,
-		ReadOnly: *f.readOnly, UI: server.NewUI(webui.Files(), doors.BasePath),
+		OTLP: *f.otlp, ReadOnly: *f.readOnly, UI: server.NewUI(webui.Files(), doors.BasePath),
 	})
 	if err != nil {
 		return err
