@@ -36,7 +36,7 @@ func (db *DB[T]) runAside(a *aside) error {
 	if reason := db.Health(); reason != nil {
 		return reason
 	}
-	err := guard(func() error { return db.conn.transaction(func() error { return a.run(db.conn) }) })
+	err := db.conn.transaction(func() error { return guard(func() error { return a.run(db.conn) }) })
 	if moved := db.files.check(); moved != nil {
 		return db.stop(moved)
 	}

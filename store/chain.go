@@ -24,6 +24,8 @@ type revision struct {
 	hash     [sha256.Size]byte
 	// records are ordered by id.
 	records []record
+	// fold is what else a revision that folds the history stores; nil for any other.
+	fold *fold
 	// size is the length of all bodies of records, in bytes.
 	size int
 }

@@ -75,14 +75,22 @@ func suffer(t testing.TB, m mutant, base []byte, f *fault, seed uint64) (o outco
 			c.newest = s.Position()
 		}
 		_ = c.tune(m) // fails when writes have stopped
+		if start == 0 {
+			c.db.SetSlice(9)
+		}
 		for range 2 {
 			_ = c.batch(r)
+			if m.folds {
+				_ = c.fold()
+			}
 		}
 		if start == 0 {
 			_ = c.db.Close()
 		}
 	}
+	d.mu.Lock()
 	calls := d.calls
+	d.mu.Unlock()
 	defer func() { d.calls = calls }()
 	d.arm(nil)
 	// The fault is over: it can be written within a second, unless writes have stopped, with a reason.
@@ -184,7 +192,7 @@ func TestCrashFaults(t *testing.T) {
 // TestCrashFaultMutant shows that the faults catch a store that acknowledges first.
 func TestCrashFaultMutant(t *testing.T) {
 	t.Parallel()
-	m := mutant{"acknowledge first", "", store.OpenHasty[derived]}
+	m := mutant{"acknowledge first", "", store.OpenHasty[derived], false}
 	base := baseline(t)
 	_, undisturbed := suffer(t, m, base, nil, 0)
 	tried := 0

@@ -36,9 +36,10 @@ type mutant struct {
 	name   string
 	pragma string // that the connection of the writer is given
 	open   func(context.Context, store.Settings, func(derived, *store.State, []store.Change) (derived, error)) (*store.DB[derived], error)
+	folds  bool // its history now and then
 }
 
-var sound = mutant{name: "sound", open: store.Open[derived]}
+var sound = mutant{name: "sound", open: store.Open[derived], folds: true}
 
 // memory returns a directory for the files of a test, where fsync costs nothing if there is such a place.
 func memory(t testing.TB) string {
@@ -139,13 +140,29 @@ func (c *clients) write(f func(*store.Draft)) error {
 	if err != nil {
 		return err
 	}
+	c.acknowledged(position)
+	return nil
+}
+
+func (c *clients) acknowledged(position store.Position) {
 	c.disk.keep(event{acknowledged: &position})
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if position.Revision > c.newest.Revision {
 		c.newest = position
 	}
-	return nil
+}
+
+// fold gives up all of the history but the newest revisions.
+func (c *clients) fold() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	s, _ := c.db.View()
+	position, err := c.db.Fold(ctx, store.Author{}, s.Position().Revision-5)
+	if position != (store.Position{}) {
+		c.acknowledged(position)
+	}
+	return err
 }
 
 // errLost says that something that was acknowledged is not there.
@@ -203,6 +220,7 @@ func recorded(t testing.TB, m mutant, seed uint64) []event {
 		must(t, c.tune(m))
 	}
 	start()
+	c.db.SetSlice(9)
 	for n := range 16 {
 		must(t, c.batch(r))
 		if n == 4 {
@@ -211,6 +229,9 @@ func recorded(t testing.TB, m mutant, seed uint64) []event {
 		if n == 10 {
 			must(t, c.db.Close())
 			start()
+		}
+		if n%6 == 3 && m.folds {
+			must(t, c.fold())
 		}
 	}
 	d.mu.Lock()
@@ -255,9 +276,9 @@ func TestCrashImages(t *testing.T) {
 func TestCrashMutants(t *testing.T) {
 	t.Parallel()
 	for _, m := range []mutant{
-		{"synchronous=NORMAL", `PRAGMA synchronous = NORMAL`, store.Open[derived]},
-		{"synchronous=OFF", `PRAGMA synchronous = OFF`, store.Open[derived]},
-		{"acknowledge first", "", store.OpenHasty[derived]},
+		{"synchronous=NORMAL", `PRAGMA synchronous = NORMAL`, store.Open[derived], false},
+		{"synchronous=OFF", `PRAGMA synchronous = OFF`, store.Open[derived], false},
+		{"acknowledge first", "", store.OpenHasty[derived], false},
 	} {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()

@@ -22,7 +22,16 @@ type DB[T any] struct {
 	maxState int64
 	derive   func(prev T, next *State, changed []Change) (T, error)
 	files    *files
-	lock     *flock.Flock
+
+	retention       time.Duration
+	retentionFailed func(error)
+	// folding holds a place for the one fold at work, and slice bounds the rows that it deletes at a time.
+	folding chan struct{}
+	slice   int
+	// unfinished says that Open found a fold that was cut short.
+	unfinished bool
+
+	lock *flock.Flock
 
 	// view is what readers see; only the writer replaces it.
 	view atomic.Pointer[view[T]]
@@ -78,21 +87,32 @@ type answer struct {
 //
 // derive builds what belongs to a state from what belongs to the one before. It is called once by Open, with the zero
 // value and every document (namespaces first, then segments, then flags), and then by the writer for each function that
-// changed something, with what it changed. Its error refuses to open, or that change alone. It does no I/O and must not
-// change prev, which is in use.
+// changed something or folded the history, with what it changed; and by DB.At, on other goroutines at the same time, as by
+// Open. Its error refuses to open, or that change or that state of the past alone. It does no I/O and must not change prev,
+// which is in use.
 func Open[T any](ctx context.Context, s Settings, derive func(prev T, next *State, changed []Change) (T, error)) (*DB[T], error) {
 	db, err := open(ctx, s, derive)
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	go db.write()
+	db.start()
 	return db, nil
+}
+
+// start starts the goroutines of the database.
+func (db *DB[T]) start() {
+	if db.unfinished || db.retention > 0 {
+		db.readers.Add(1)
+		go db.retain(db.unfinished)
+	}
+	go db.write()
 }
 
 func open[T any](ctx context.Context, s Settings, derive func(prev T, next *State, changed []Change) (T, error)) (_ *DB[T], err error) {
 	db := &DB[T]{
 		clock: s.Clock, maxState: s.MaxState, derive: derive,
 		queue: make(chan *job, queueLength), asides: make(chan *aside), done: make(chan struct{}),
+		retention: s.Retention, retentionFailed: s.RetentionFailed, folding: make(chan struct{}, 1), slice: maxSlice,
 	}
 	db.ending, db.end = context.WithCancel(context.Background())
 	if db.clock == nil {
@@ -124,7 +144,15 @@ func open[T any](ctx context.Context, s Settings, derive func(prev T, next *Stat
 	db.view.Store(&view[T]{state, value, make(chan struct{})})
 	db.past = newPast[T](db)
 	db.conn, db.files, err = openForWriting(path, state.position)
-	return db, err
+	if err != nil {
+		return nil, err
+	}
+	oldest, err := db.conn.base()
+	if err != nil {
+		return nil, also(refusal(path, err), db.conn.close())
+	}
+	db.unfinished = oldest.surplus > 0
+	return db, nil
 }
 
 // View returns the newest published state and what derive built for it. It does no I/O and takes no lock.

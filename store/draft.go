@@ -25,6 +25,8 @@ type Draft struct {
 	owned map[string]*contents
 	edits map[id]*edit
 	now   time.Time
+	// fold makes the draft a revision even when it changes no document.
+	fold *fold
 }
 
 // edit is what a draft does to one document.

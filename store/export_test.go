@@ -40,6 +40,27 @@ func (db *DB[T]) Commits() int { return db.commits }
 // Waiting returns the number of functions in the queue.
 func (db *DB[T]) Waiting() int { return len(db.queue) }
 
+// SetSlice bounds the rows that a fold deletes in one transaction; call it before anything is folded.
+func (db *DB[T]) SetSlice(rows int) { db.slice = rows }
+
+// SetScan bounds what a call of History looks at; call it before the first.
+func (db *DB[T]) SetScan(scan, span uint64) { db.past.scan, db.past.span = scan, span }
+
+// FoldOld does what is done once a day.
+func (db *DB[T]) FoldOld(ctx context.Context) error { return db.foldOld(ctx) }
+
+// Aside lets the writer run statements in a transaction of their own, and then f.
+func (db *DB[T]) Aside(ctx context.Context, f func() error, statements ...string) error {
+	return db.aside(ctx, func(c *conn) error {
+		for _, statement := range statements {
+			if _, err := c.text(statement); err != nil {
+				return err
+			}
+		}
+		return f()
+	})
+}
+
 // Exec runs a statement on the connection of the writer; call it inside of a function given to Update.
 func (db *DB[T]) Exec(statement string) error {
 	_, err := db.conn.text(statement)

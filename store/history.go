@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"iter"
@@ -76,7 +77,7 @@ func (db *DB[T]) changes(ctx context.Context, after Position) (chunk []Revision,
 		if err != nil {
 			return err
 		}
-		if after.Revision > h.position.Revision || after.Revision < base || epochOf(epochs, after.Revision) != after.Epoch {
+		if after.Revision > h.position.Revision || after.Revision < base.revision || epochOf(epochs, after.Revision) != after.Epoch {
 			return ErrNoRevision
 		}
 		size := 0
@@ -143,7 +144,8 @@ type Touched struct {
 	Namespace string
 	Kind      Kind
 	Key       string
-	Action    Action
+	// Action is 0 where it is not known whether the document was there before: in the revision that a history was folded into.
+	Action Action
 }
 
 // Summary is one revision of the history without its documents.
@@ -159,8 +161,12 @@ type Summary struct {
 // maxTouched bounds Summary.Touched.
 const maxTouched = 100
 
-// maxScan bounds the revisions that one call of History looks at.
-const maxScan = 20000
+const (
+	// maxScan bounds the revisions of which one call of History reads who made them and when.
+	maxScan = 20000
+	// maxSpan bounds the numbers among which it looks for those that changed what a query names.
+	maxSpan = 100000
+)
 
 // Query says which revisions to list. A revision must pass every filter; what is empty or zero is anything.
 type Query struct {
@@ -192,7 +198,7 @@ type Page struct {
 func (db *DB[T]) History(ctx context.Context, q Query) (Page, error) {
 	var page Page
 	err := db.past.read(ctx, func(c *conn) (err error) {
-		page, err = c.history(q)
+		page, err = c.history(q, db.past.scan, db.past.span)
 		return err
 	})
 	if err != nil {
@@ -201,7 +207,8 @@ func (db *DB[T]) History(ctx context.Context, q Query) (Page, error) {
 	return page, nil
 }
 
-func (c *conn) history(q Query) (Page, error) {
+// history looks at most at scan revisions, and for those that changed something at most at span numbers.
+func (c *conn) history(q Query, scan, span uint64) (Page, error) {
 	h, err := c.readHead()
 	if err != nil {
 		return Page{}, err
@@ -214,34 +221,39 @@ func (c *conn) history(q Query) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}
-	before, err := c.upperBound(q, base, h.position.Revision+1)
+	before, err := c.upperBound(q, base.revision, h.position.Revision+1)
 	if err != nil {
 		return Page{}, err
 	}
-	page := Page{Oldest: base}
-	scanned := 0
-	err = c.numbersBefore(filter{q.Namespace, q.Kind, q.Key}, before, base, func(number uint64) (bool, error) {
-		if len(page.Revisions) == q.Limit || scanned == maxScan {
-			page.Next = number + 1
+	page := Page{Oldest: base.revision}
+	f := filter{q.Namespace, q.Kind, q.Key}
+	from := base.revision
+	if f != (filter{}) && !f.document() && before > from+span {
+		from = before - span
+	}
+	scanned, ended := uint64(0), from == base.revision
+	err = c.revisionsBefore(f, before, from, func(r *revision) (bool, error) {
+		if len(page.Revisions) == q.Limit || scanned == scan {
+			page.Next, ended = r.number+1, true
 			return false, nil
 		}
 		scanned++
-		r, err := c.revision(number)
-		if err != nil {
-			return false, err
-		}
 		if !q.From.IsZero() && r.at < q.From.UnixMicro() {
+			ended = true
 			return false, nil // all that follow are older
 		}
-		said, err := r.said()
-		if err != nil || !q.wants(said) {
+		said, wanted, err := q.wants(r)
+		if err != nil || !wanted {
 			return true, err
 		}
-		summary := Summary{Position: Position{epochOf(epochs, number), number, r.hash}, Said: said}
-		summary.Touched, summary.Total, err = c.touched(number, maxTouched)
+		summary := Summary{Position: Position{epochOf(epochs, r.number), r.number, r.hash}, Said: said}
+		summary.Touched, summary.Total, err = c.touched(r.number, base, maxTouched)
 		page.Revisions = append(page.Revisions, summary)
 		return true, err
 	})
+	if !ended {
+		page.Next = from
+	}
 	return page, err
 }
 
@@ -261,15 +273,21 @@ func (c *conn) upperBound(q Query, base, end uint64) (uint64, error) {
 	return min(end, newest+1), err
 }
 
-func (q Query) wants(said *storev1.Revision) bool {
-	if q.Author != "" && said.Author != q.Author {
-		return false
+// wants returns what a revision says of itself, and whether author and method are those that are asked for.
+func (q Query) wants(r *revision) (said *storev1.Revision, wanted bool, err error) {
+	// A body holds its texts as they are: most others need not be decoded.
+	if !bytes.Contains(r.body, []byte(q.Author)) || !bytes.Contains(r.body, []byte(q.Method)) {
+		return nil, false, nil
 	}
-	return q.Method == "" || said.Method == q.Method || strings.HasSuffix(said.Method, "/"+q.Method)
+	if said, err = r.said(); err != nil {
+		return nil, false, err
+	}
+	method := q.Method == "" || said.Method == q.Method || strings.HasSuffix(said.Method, "/"+q.Method)
+	return said, method && (q.Author == "" || said.Author == q.Author), nil
 }
 
 // touched returns the documents that a revision changed, up to limit, and how many there are.
-func (c *conn) touched(number uint64, limit int) ([]Touched, int, error) {
+func (c *conn) touched(number uint64, oldest base, limit int) ([]Touched, int, error) {
 	ids, deleted, total, err := c.ids(number, limit)
 	if err != nil {
 		return nil, 0, err
@@ -278,6 +296,10 @@ func (c *conn) touched(number uint64, limit int) ([]Touched, int, error) {
 	for n, i := range ids {
 		all[n] = Touched{i.namespace, i.kind, i.key, Deleted}
 		if deleted[n] {
+			continue
+		}
+		if oldest.folded && number == oldest.revision {
+			all[n].Action = 0
 			continue
 		}
 		existed, err := c.existedBefore(i, number)
@@ -299,7 +321,8 @@ type Revised struct {
 	Before []Change
 }
 
-// Revision returns one revision of the history. ErrNoRevision is wrapped when it cannot be told.
+// Revision returns one revision of the history. ErrNoRevision is wrapped when it cannot be told; of the revision that a history
+// was folded into, only the state can.
 func (db *DB[T]) Revision(ctx context.Context, number uint64) (Revised, error) {
 	var told Revised
 	err := db.past.read(ctx, func(c *conn) (err error) {
@@ -325,8 +348,11 @@ func (c *conn) revised(number uint64) (Revised, error) {
 	if err != nil {
 		return Revised{}, err
 	}
-	if number < base || number > h.position.Revision {
-		return Revised{}, fmt.Errorf("%w: the oldest is %d, the newest %d", ErrNoRevision, base, h.position.Revision)
+	switch {
+	case number < base.revision || number > h.position.Revision:
+		return Revised{}, fmt.Errorf("%w: the oldest is %d, the newest %d", ErrNoRevision, base.revision, h.position.Revision)
+	case number == base.revision && base.folded:
+		return Revised{}, fmt.Errorf("%w: what was before it was given up, only its state can be told", ErrNoRevision)
 	}
 	r, err := c.revision(number)
 	if err != nil {

@@ -2,5 +2,5 @@
 
 package store_test
 
-// crashShare is what part of the images and faults a run takes when nothing else is asked for.
+// crashShare is what part of the images, faults, tamperings and states of the past a run takes when nothing else is asked for.
 const crashShare = 1

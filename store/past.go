@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -27,6 +28,8 @@ type past[T any] struct {
 	db *DB[T]
 	// readers holds a place for each connection, nil for one that is not open yet.
 	readers chan *conn
+	// scan and span bound what a call of History looks at.
+	scan, span uint64
 
 	// mu guards views, the last ones that were asked for, the newest of them last.
 	mu    sync.Mutex
@@ -43,7 +46,7 @@ type pastView[T any] struct {
 }
 
 func newPast[T any](db *DB[T]) *past[T] {
-	p := &past[T]{db: db, readers: make(chan *conn, maxReaders)}
+	p := &past[T]{db: db, readers: make(chan *conn, maxReaders), scan: maxScan, span: maxSpan}
 	for range maxReaders {
 		p.readers <- nil
 	}
@@ -61,9 +64,13 @@ func (p *past[T]) read(ctx context.Context, f func(*conn) error) error {
 		}
 		defer func() { p.readers <- c }()
 		if c == nil {
-			if c, err = openReader(ctx, p.db.files.path); err != nil {
-				return err
-			}
+			c, err = openReader(ctx, p.db.files.path)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			return err
 		}
 		c.interruptBy(ctx.Done())
 		err = c.reading(func() error { return f(c) })
@@ -98,24 +105,37 @@ func (db *DB[T]) At(ctx context.Context, revision uint64) (*State, T, error) {
 	if now := db.view.Load(); now.state.position.Revision == revision {
 		return now.state, now.value, nil
 	}
-	v, fresh := db.past.view(revision)
-	if fresh {
-		v.state, v.value, v.err = db.past.load(ctx, revision)
-		if v.err != nil {
-			db.past.forget(v)
-		}
-		close(v.ready)
-	}
-	select {
-	case <-v.ready:
-	case <-ctx.Done():
+	state, value, err := db.past.at(ctx, revision)
+	if err != nil {
 		var none T
-		return nil, none, ctx.Err()
+		return nil, none, fmt.Errorf("read revision %d: %w", revision, err)
 	}
-	if v.err != nil {
-		return nil, v.value, fmt.Errorf("read revision %d: %w", revision, v.err)
+	return state, value, nil
+}
+
+// at returns a state from memory, or loads it, or waits for the one who does.
+func (p *past[T]) at(ctx context.Context, revision uint64) (*State, T, error) {
+	for {
+		v, fresh := p.view(revision)
+		if fresh {
+			v.state, v.value, v.err = p.load(ctx, revision)
+			if v.err != nil {
+				p.forget(v)
+			}
+			close(v.ready)
+			return v.state, v.value, v.err
+		}
+		select {
+		case <-v.ready:
+		case <-ctx.Done():
+			var none T
+			return nil, none, ctx.Err()
+		}
+		// The one who loaded it may have left; who is still here loads it himself.
+		if !errors.Is(v.err, context.Canceled) && !errors.Is(v.err, context.DeadlineExceeded) {
+			return v.state, v.value, v.err
+		}
 	}
-	return v.state, v.value, nil
 }
 
 // view returns the place of a state, and whether it is for the caller to fill.
@@ -143,6 +163,13 @@ func (p *past[T]) forget(v *pastView[T]) {
 	p.views = slices.DeleteFunc(p.views, func(other *pastView[T]) bool { return other == v })
 }
 
+// forgetBefore forgets the states that a fold gave up.
+func (p *past[T]) forgetBefore(base uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.views = slices.DeleteFunc(p.views, func(v *pastView[T]) bool { return v.revision < base })
+}
+
 func (p *past[T]) load(ctx context.Context, revision uint64) (*State, T, error) {
 	var (
 		none  T
@@ -167,7 +194,11 @@ func (p *past[T]) load(ctx context.Context, revision uint64) (*State, T, error) 
 	if err != nil {
 		return nil, none, err
 	}
-	value, err := p.db.derive(none, state, changes)
+	value := none
+	err = guard(func() (err error) {
+		value, err = p.db.derive(none, state, changes)
+		return err
+	})
 	return state, value, err
 }
 
@@ -181,8 +212,8 @@ func (c *conn) stateAt(revision uint64) (found loaded, err error) {
 	if err != nil {
 		return found, err
 	}
-	if revision < base || revision > h.position.Revision {
-		return found, fmt.Errorf("%w: the oldest is %d, the newest %d", ErrNoRevision, base, h.position.Revision)
+	if revision < base.revision || revision > h.position.Revision {
+		return found, fmt.Errorf("%w: the oldest is %d, the newest %d", ErrNoRevision, base.revision, h.position.Revision)
 	}
 	r, err := c.revision(revision)
 	if err != nil {
@@ -244,10 +275,11 @@ func (c *conn) revisionAt(at int64) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	low, err := c.base() // its time is not after at, once that is known
+	base, err := c.base()
 	if err != nil {
 		return 0, err
 	}
+	low := base.revision
 	first, err := c.revision(low)
 	if err != nil {
 		return 0, err
@@ -256,6 +288,7 @@ func (c *conn) revisionAt(at int64) (uint64, error) {
 		return 0, fmt.Errorf("%w: the oldest was made at %s", ErrNoRevision, time.UnixMicro(first.at).UTC().Format(time.RFC3339Nano))
 	}
 	high := h.position.Revision + 1
+	// The time of low is not after at, that of high is, or there is none.
 	for high-low > 1 {
 		middle := low + (high-low)/2
 		r, err := c.revision(middle)

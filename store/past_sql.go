@@ -9,16 +9,6 @@ import (
 	storev1 "github.com/burgeehq/burgee/gen/burgee/store/v1"
 )
 
-// base returns the number of the oldest revision whose state can be told.
-func (c *conn) base() (uint64, error) {
-	base := uint64(1)
-	err := c.query(func(r *row) error {
-		base = uint64(r.ColumnInt64(0))
-		return nil
-	}, `SELECT revision FROM base`)
-	return base, err
-}
-
 // documentsAt calls each for every document as it was at a revision, by ascending id.
 func (c *conn) documentsAt(revision uint64, each func(i id, revision uint64, body []byte)) error {
 	return c.query(func(r *row) error {
@@ -85,6 +75,9 @@ func columnRevision(r *row) (*revision, error) {
 	if found.previous, err = columnHash(r, 3); err == nil {
 		found.hash, err = columnHash(r, 4)
 	}
+	if err != nil {
+		err = damage(fmt.Sprintf("revision %d: %v", found.number, err))
+	}
 	return found, err
 }
 
@@ -97,11 +90,14 @@ func (r *revision) said() (*storev1.Revision, error) {
 	return said, nil
 }
 
-// numbersBefore calls each for the numbers of revisions below before and not below from, the newest first, that changed what
-// the filter names, until it returns false. Without a filter it calls it for every one.
-func (c *conn) numbersBefore(f filter, before, from uint64, each func(number uint64) (more bool, err error)) error {
-	visit := func(r *row) error {
-		more, err := each(uint64(r.ColumnInt64(0)))
+// revisionsBefore calls each for the revisions below before and not below from, the newest first, that changed what the filter
+// names, until it returns false. Without a filter it calls it for every one.
+func (c *conn) revisionsBefore(f filter, before, from uint64, each func(*revision) (more bool, err error)) error {
+	visit := func(r *revision, err error) error {
+		if err != nil {
+			return err
+		}
+		more, err := each(r)
 		if err == nil && !more {
 			err = errEnough
 		}
@@ -109,14 +105,15 @@ func (c *conn) numbersBefore(f filter, before, from uint64, each func(number uin
 	}
 	var err error
 	switch {
-	case f.namespace == "" && f.kind == "" && f.key == "":
-		err = c.query(visit, `SELECT revision FROM revision WHERE revision < $1 AND revision >= $2 ORDER BY revision DESC`, before, from)
-	case f.namespace != "" && f.kind != "" && f.key != "":
-		err = c.query(visit, `SELECT revision FROM change
+	case f == filter{}:
+		err = c.query(func(r *row) error { return visit(columnRevision(r)) }, `SELECT revision, at, body, previous_hash, hash FROM revision
+			WHERE revision < $1 AND revision >= $2 ORDER BY revision DESC`, before, from)
+	case f.document():
+		err = c.query(func(r *row) error { return visit(c.revision(uint64(r.ColumnInt64(0)))) }, `SELECT revision FROM change
 			WHERE namespace = $1 AND kind = $2 AND key = $3 AND revision < $4 AND revision >= $5
 			ORDER BY revision DESC`, f.namespace, string(f.kind), f.key, before, from)
 	default:
-		err = c.query(visit, `SELECT DISTINCT revision FROM change INDEXED BY change_revision
+		err = c.query(func(r *row) error { return visit(c.revision(uint64(r.ColumnInt64(0)))) }, `SELECT DISTINCT revision FROM change INDEXED BY change_revision
 			WHERE revision < $1 AND revision >= $2
 				AND ($3 = '' OR namespace = $3) AND ($4 = '' OR kind = $4) AND ($5 = '' OR key = $5)
 			ORDER BY revision DESC`, before, from, f.namespace, string(f.kind), f.key)
@@ -134,16 +131,23 @@ type filter struct {
 	key       string
 }
 
+// document reports whether it names one document, whose changes an index finds.
+func (f filter) document() bool { return f.namespace != "" && f.kind != "" && f.key != "" }
+
 // ids returns the first of the documents that a revision changed, in the order of the chain, with whether each was deleted, and
 // how many there are.
 func (c *conn) ids(number uint64, limit int) (ids []id, deleted []bool, total int, err error) {
 	err = c.query(func(r *row) error {
-		if total < limit {
-			ids = append(ids, id{r.ColumnText(0), Kind(r.ColumnText(1)), r.ColumnText(2)})
-			deleted = append(deleted, r.ColumnInt64(3) != 0)
-		}
-		total++
+		ids = append(ids, id{r.ColumnText(0), Kind(r.ColumnText(1)), r.ColumnText(2)})
+		deleted = append(deleted, r.ColumnInt64(3) != 0)
 		return nil
-	}, `SELECT namespace, kind, key, body IS NULL FROM change WHERE revision = $1 ORDER BY namespace, kind, key`, number)
+	}, `SELECT namespace, kind, key, body IS NULL FROM change WHERE revision = $1 ORDER BY namespace, kind, key LIMIT $2`, number, limit)
+	if total = len(ids); err != nil || total < limit {
+		return ids, deleted, total, err
+	}
+	err = c.query(func(r *row) error {
+		total = int(r.ColumnInt64(0))
+		return nil
+	}, `SELECT count(*) FROM change WHERE revision = $1`, number)
 	return ids, deleted, total, err
 }

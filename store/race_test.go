@@ -2,6 +2,6 @@
 
 package store_test
 
-// crashShare is what part of the images and faults a run takes when nothing else is asked for: the race detector makes
-// each ten times as dear.
+// crashShare is what part of the images, faults, tamperings and states of the past a run takes when nothing else is asked for:
+// the race detector makes each ten times as dear.
 const crashShare = 2

@@ -47,8 +47,12 @@ func migrations() [][]string {
 		`INSERT INTO epoch (first, epoch) SELECT 1, epoch FROM head`,
 		`PRAGMA user_version = 2`,
 	}, {
-		// At most one row: the oldest revision whose state can be told. What later changes superseded before it is gone.
-		`CREATE TABLE base (revision INTEGER NOT NULL) STRICT`,
+		// At most one row: the oldest revision whose state can be told, and how many rows of change and revision that nothing
+		// needs any more are still there.
+		`CREATE TABLE base (revision INTEGER NOT NULL, surplus INTEGER NOT NULL) STRICT`,
+		// With the whole id, so that revisions are found by what they changed without reading the changes.
+		`DROP INDEX change_revision`,
+		`CREATE INDEX change_revision ON change (revision, namespace, kind, key)`,
 		// Evaluations with one answer in the span of resolution seconds that begins at start, seconds since 1970. reason is
 		// the number of flipt.evaluation.EvaluationReason, rule the id of what decided.
 		`CREATE TABLE count (

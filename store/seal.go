@@ -34,17 +34,22 @@ func (d *Draft) seal(by Author, maxState int64) (*revision, []Change, error) {
 		d.next.size += int64(len(body) - e.size)
 		changes = append(changes, changeOf(i, e.after))
 	}
-	if len(changes) == 0 {
+	if len(changes) == 0 && d.fold == nil {
 		return nil, nil, nil
 	}
 	if d.next.size > maxState && d.next.size > before {
 		return nil, nil, fmt.Errorf("all documents together, %d bytes of at most %d: %w", d.next.size, maxState, ErrTooLarge)
 	}
-	var err error
-	r.body, err = proto.MarshalOptions{Deterministic: true}.Marshal(&storev1.Revision{
+	said := &storev1.Revision{
 		At: timestamppb.New(d.now), Author: by.Name, Method: by.Method, Comment: by.Comment,
 		Reverts: by.Reverts, Restores: by.Restores, RequestId: by.RequestID,
-	})
+	}
+	if d.fold != nil {
+		r.fold = d.fold
+		said.Fold = &storev1.Fold{Base: d.fold.base, Digest: d.fold.digest[:]}
+	}
+	var err error
+	r.body, err = proto.MarshalOptions{Deterministic: true}.Marshal(said)
 	if err != nil {
 		return nil, nil, fmt.Errorf("encode revision: %w", err)
 	}

@@ -10,6 +10,11 @@
 // client knows of the history that was replaced never passes for the one that goes on. The table epoch keeps where each
 // epoch begins, so that [Verify] can recompute every hash from the first revision on.
 //
+// The history is read on connections of its own, beside the writer: what came after a position ([DB.Changes]), pages of
+// revisions ([DB.History]), one with what was before it ([DB.Revision]), and every state of the past, whole ([DB.At]).
+// Nothing of it is dropped, unless [DB.Fold] or a retention gives up what is old: then one revision, the base, is the oldest
+// whose state can be told, a later one keeps a digest of what is left up to it, and the chain from base to head stays whole.
+//
 // The package knows nothing of rules about documents beyond their keys: whether a key is well formed, a segment in use
 // or a rank free is the business of the functions given to Update. It never deletes, repairs or re-creates a database
 // that it cannot read: it refuses to open it, in one sentence.
@@ -42,6 +47,11 @@ type Settings struct {
 	MaxState int64
 	// Clock tells the time of changes; nil means time.Now. It is called by one goroutine at a time.
 	Clock func() time.Time
+	// Retention is how long a state of the past can be told at least. What is older is folded once a day, into the newest
+	// revision that is; 0 means that nothing is ever given up.
+	Retention time.Duration
+	// RetentionFailed is told why that did not work, by a goroutine of the database. It is tried again a day later. It may be nil.
+	RetentionFailed func(error)
 }
 
 const (

@@ -269,7 +269,7 @@ func TestAuthorIsKept(t *testing.T) {
 		!got.At.AsTime().Equal(now.Truncate(time.Microsecond)) {
 		t.Errorf("revision = %v, want %+v at %v", &got, by, now)
 	}
-	rows, err := store.RawText(path, `SELECT group_concat(kind || ' ' || key || ' ' || revision || ' ' || at, ', ') FROM current_document`)
+	rows, err := store.RawText(path, `SELECT group_concat(kind || ' ' || key || ' ' || revision || ' ' || at, ', ' ORDER BY kind) FROM current_document`)
 	if want := fmt.Sprintf("flag a 2 %[1]d, namespace default 1 %[1]d", now.UnixMicro()); err != nil || rows != want {
 		t.Errorf("current_document = %q, %v, want %q", rows, err, want)
 	}

@@ -10,8 +10,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"google.golang.org/protobuf/proto"
-
 	storev1 "github.com/burgeehq/burgee/gen/burgee/store/v1"
 )
 
@@ -32,14 +30,17 @@ type Report struct {
 	Position Position
 	// Epochs counts the beginning of the history and each restore.
 	Epochs int
-	// Revisions and Changes count the whole history, Documents the current state.
+	// Base is the number of the oldest revision whose state can be told: 1 unless the history was folded.
+	Base uint64
+	// Revisions and Changes count the history, as much of it as is there, Documents the current state.
 	Revisions, Changes, Documents int64
 	// Bytes is the size of the database, with what of it lies in its log.
 	Bytes int64
 }
 
 // Verify reads the whole database at path and holds it to itself: SQLite's own integrity check; every revision present,
-// every body decodable, every hash recomputed, from the first revision to head; every current document the newest change
+// every body decodable, every hash recomputed, from the first revision to head; of a history that was folded, from its base
+// on, with all that is left before it as the fold told it, and no more; every current document the newest change
 // of its id, in a namespace that exists, with a place in the order of creation of its own; no change and no document that
 // belongs to nothing. Its error says in one sentence what is wrong first, with the number of the revision where there is
 // one.
@@ -134,11 +135,17 @@ type auditor struct {
 
 	head   head
 	epochs []epoch
-	// previous is the hash of the revision before, at its time.
+	base   base
+	// next is the number of the revision that must come next, previous is the hash of the one before, at its time.
+	next     uint64
 	previous [32]byte
 	at       int64
-	// places are those of the documents in the order of creation.
+	// left is what there is up to the base, if the history was folded, and fold what the newest fold tells.
+	left left
+	fold *storev1.Fold
+	// places are those of the documents in the order of creation, and newest is the newest that a change tells.
 	places map[uint64]struct{}
+	newest uint64
 }
 
 func (a *auditor) run() (err error) {
@@ -158,18 +165,20 @@ func (a *auditor) run() (err error) {
 	if err := a.checkEpochs(); err != nil {
 		return err
 	}
-	if err := a.conn.revisions(a.revision); err != nil {
+	if err := a.checkBase(); err != nil {
+		return err
+	}
+	if err := a.conn.revisionsAfter(a.next-1, a.revision); err != nil {
 		return err
 	}
 	if err := a.checkHead(); err != nil {
 		return err
 	}
-	changes, err := a.conn.count(`SELECT count(*) FROM change`)
-	if err != nil {
+	if err := a.checkFold(); err != nil {
 		return err
 	}
-	if changes != a.report.Changes {
-		return damage(fmt.Sprintf("%d changes belong to no revision", changes-a.report.Changes))
+	if err := a.checkCounts(); err != nil {
+		return err
 	}
 	if err := a.checkDocuments(); err != nil {
 		return err
@@ -180,7 +189,12 @@ func (a *auditor) run() (err error) {
 
 // checkEpochs looks at the names; whether they begin where they should, the hashes tell.
 func (a *auditor) checkEpochs() error {
+	begun := make(map[string]bool)
 	for _, e := range a.epochs {
+		if begun[e.name] {
+			return damage(fmt.Sprintf("epoch %s begins twice, the second time with revision %d", e.name, e.first))
+		}
+		begun[e.name] = true
 		if raw, err := hex.DecodeString(e.name); err != nil || len(raw) < 4 {
 			return damage(fmt.Sprintf("epoch %q, which begins with revision %d, is not hexadecimal", e.name, e.first))
 		}
@@ -198,62 +212,76 @@ func (a *auditor) checkEpochs() error {
 	return nil
 }
 
-// epoch returns the name of the epoch in which a revision was made.
-func (a *auditor) epoch(number uint64) string {
-	name := ""
-	for _, e := range a.epochs {
-		if e.first <= number {
-			name = e.name
-		}
-	}
-	return name
-}
-
 // revision checks the next revision of the history and its changes.
-func (a *auditor) revision(r *revision) error {
+func (a *auditor) revision(r *revision) (more bool, err error) {
 	a.report.Revisions++
-	if want := uint64(a.report.Revisions); r.number != want {
-		return damage(fmt.Sprintf("revision %d is missing", want))
+	if r.number != a.next {
+		return false, damage(fmt.Sprintf("revision %d is missing", a.next))
 	}
-	if r.previous != a.previous {
-		return damage(fmt.Sprintf("revision %d does not follow revision %d", r.number, r.number-1))
+	// What the base of a fold follows is gone; the digest of the fold vouches for it.
+	if r.previous != a.previous && !(a.base.folded && r.number == a.base.revision) {
+		return false, damage(fmt.Sprintf("revision %d does not follow revision %d", r.number, r.number-1))
 	}
 	if err := a.conn.readRecords(r); err != nil {
-		return err
+		return false, err
 	}
-	if chainHash(a.epoch(r.number), r) != r.hash {
-		return damage(fmt.Sprintf("revision %d does not have the hash that it was stored with", r.number))
+	if chainHash(epochOf(a.epochs, r.number), r) != r.hash {
+		return false, damage(fmt.Sprintf("revision %d does not have the hash that it was stored with", r.number))
 	}
-	var said storev1.Revision
-	if err := proto.Unmarshal(r.body, &said); err != nil || said.GetAt().AsTime().UnixMicro() != r.at {
-		return damage(fmt.Sprintf("revision %d does not tell its time", r.number))
+	said, err := a.said(r)
+	if err != nil {
+		return false, err
 	}
-	if r.at < a.at {
-		return damage(fmt.Sprintf("revision %d is older than revision %d", r.number, r.number-1))
+	if said.Fold != nil {
+		a.fold = said.Fold
 	}
 	for _, rec := range r.records {
-		if rec.body == nil {
-			continue
-		}
-		doc := stored{id: rec.id, revision: r.number, body: rec.body}
-		if err := doc.decode(newSharer()); err != nil {
-			return damage(fmt.Sprintf("revision %d: %v", r.number, err))
+		if err := a.change(r.number, rec); err != nil {
+			return false, err
 		}
 	}
-	a.previous, a.at = r.hash, r.at
+	a.next, a.previous = r.number+1, r.hash
 	a.report.Changes += int64(len(r.records))
-	a.progress.report("checking history", a.report.Revisions, int64(a.head.position.Revision))
+	a.progress.report("checking history", int64(r.number), int64(a.head.position.Revision))
+	return true, nil
+}
+
+// said returns what a revision tells of itself, whose time must not be before those of the revisions before.
+func (a *auditor) said(r *revision) (*storev1.Revision, error) {
+	said, err := r.said()
+	if err != nil || said.GetAt().AsTime().UnixMicro() != r.at {
+		return nil, damage(fmt.Sprintf("revision %d does not tell its time", r.number))
+	}
+	if r.at < a.at {
+		return nil, damage(fmt.Sprintf("revision %d is older than one before it", r.number))
+	}
+	a.at = r.at
+	return said, nil
+}
+
+// change checks that a document can be read.
+func (a *auditor) change(number uint64, rec record) error {
+	if rec.body == nil {
+		return nil
+	}
+	doc := stored{id: rec.id, revision: number, body: rec.body}
+	if err := doc.decode(newSharer()); err != nil {
+		return damage(fmt.Sprintf("revision %d: %v", number, err))
+	}
+	a.newest = max(a.newest, doc.created)
 	return nil
 }
 
 func (a *auditor) checkHead() error {
-	switch newest := uint64(a.report.Revisions); {
-	case newest == 0 || newest != a.head.position.Revision:
+	switch newest := a.next - 1; {
+	case a.report.Revisions == 0 || newest != a.head.position.Revision:
 		return damage(fmt.Sprintf("head is at revision %d, the newest is %d", a.head.position.Revision, newest))
 	case !bytes.Equal(a.head.position.Hash[:], a.previous[:]):
 		return damage(fmt.Sprintf("head does not have the hash of revision %d", newest))
 	case a.head.at != a.at:
 		return damage(fmt.Sprintf("head does not have the time of revision %d", newest))
+	case a.head.created < a.newest:
+		return damage(fmt.Sprintf("head has place %d in the order of creation as the last one, there is %d", a.head.created, a.newest))
 	}
 	return nil
 }

@@ -1,9 +1,6 @@
 package store
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // The statements of Verify, Backup and Restore.
 
@@ -86,20 +83,6 @@ func (c *conn) writeRestore(from head, name string, r *revision) error {
 		}
 		return err
 	})
-}
-
-// revisions calls f for each revision by ascending number, without its records. f may use the connection.
-func (c *conn) revisions(f func(*revision) error) error {
-	return c.query(func(row *row) (err error) {
-		r := &revision{number: uint64(row.ColumnInt64(0)), at: row.ColumnInt64(1), body: columnBody(row, 2)}
-		if r.previous, err = columnHash(row, 3); err == nil {
-			r.hash, err = columnHash(row, 4)
-		}
-		if err != nil {
-			return damage(fmt.Sprintf("revision %d: %v", r.number, err))
-		}
-		return f(r)
-	}, `SELECT revision, at, body, previous_hash, hash FROM revision ORDER BY revision`)
 }
 
 // found is the id of a document with numbers of revisions that do not fit together.

@@ -30,6 +30,7 @@ func (db *DB[T]) write() {
 			idle.Reset(idleTime)
 		case a := <-db.asides:
 			a.answer <- db.runAside(a)
+			db.limitLog()
 			idle.Reset(idleTime)
 		case <-idle.C:
 			db.checkpoint()
@@ -62,7 +63,12 @@ func (db *DB[T]) answer(first *job) {
 	for i, j := range b.jobs {
 		j.answer <- b.answers[i]
 	}
-	if size := db.files.logSize(); size > maxLogSize {
+	db.limitLog()
+}
+
+// limitLog empties a log that has grown large.
+func (db *DB[T]) limitLog() {
+	if db.files.logSize() > maxLogSize {
 		db.checkpoint()
 	}
 }
@@ -146,6 +152,11 @@ func (db *DB[T]) commit(b *batch[T]) error {
 	db.tally.add(len(b.revisions))
 	b.view.replaced = make(chan struct{})
 	close(db.view.Swap(b.view).replaced)
+	for _, r := range b.revisions {
+		if r.fold != nil {
+			db.past.forgetBefore(r.fold.base)
+		}
+	}
 	return nil
 }
 

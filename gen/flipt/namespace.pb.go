@@ -183,7 +183,7 @@ type GetNamespaceRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Key of the namespace.
 	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	// Revision to read from; ignored by a database.
+	// Which state to read from: `rev:N` or `at:` with a time of RFC 3339. Any other text is ignored.
 	Reference     string `protobuf:"bytes,2,opt,name=reference,proto3" json:"reference,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -244,7 +244,7 @@ type ListNamespaceRequest struct {
 	Offset int32 `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"`
 	// next_page_token of the page before.
 	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// Revision to read from; ignored by a database.
+	// Which state to read from: `rev:N` or `at:` with a time of RFC 3339. Any other text is ignored.
 	Reference     string `protobuf:"bytes,4,opt,name=reference,proto3" json:"reference,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

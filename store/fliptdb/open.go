@@ -48,7 +48,6 @@ func open(ctx context.Context, path string) (*conn, error) {
 	opened.SetBusyTimeout(busyTimeout)
 	opened.SetInterrupt(ctx.Done())
 	c := &conn{opened}
-	err = opened.SetDefensive(true)
 	for _, pragma := range []string{`PRAGMA query_only = ON`, `PRAGMA trusted_schema = OFF`, `PRAGMA cell_size_check = ON`} {
 		if err == nil {
 			err = sqlitex.ExecuteTransient(opened, pragma, nil)

@@ -361,13 +361,13 @@ type RuleTrace struct {
 	Place int32 `protobuf:"varint,2,opt,name=place,proto3" json:"place,omitempty"`
 	// Whether it was tried: an earlier one had not decided.
 	Tried bool `protobuf:"varint,3,opt,name=tried,proto3" json:"tried,omitempty"`
-	// Whether it decided.
+	// Whether it decided. A rule that matches and gives its bucket no variant ends the evaluation and decides nothing.
 	Decided bool `protobuf:"varint,4,opt,name=decided,proto3" json:"decided,omitempty"`
 	// How its segments are joined.
 	SegmentOperator flipt.SegmentOperator `protobuf:"varint,5,opt,name=segment_operator,json=segmentOperator,proto3,enum=flipt.SegmentOperator" json:"segment_operator,omitempty"`
 	// Its segments in its order; none in a rollout by percentage.
 	Segments []*SegmentTrace `protobuf:"bytes,6,rep,name=segments,proto3" json:"segments,omitempty"`
-	// Where the entity falls; absent when nothing was hashed.
+	// Where the entity falls, or would have fallen; absent in a rule without distributions and a rollout by segments.
 	Bucket *BucketTrace `protobuf:"bytes,7,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	// What a rollout answers when it decides.
 	Value         bool `protobuf:"varint,8,opt,name=value,proto3" json:"value,omitempty"`
@@ -556,7 +556,7 @@ type ConstraintTrace struct {
 	Operator string `protobuf:"bytes,4,opt,name=operator,proto3" json:"operator,omitempty"`
 	// What it compares with.
 	Wanted string `protobuf:"bytes,5,opt,name=wanted,proto3" json:"wanted,omitempty"`
-	// What it saw; absent when the context has no such member.
+	// What is there for it to see; absent when the context has no such member.
 	Seen *string `protobuf:"bytes,6,opt,name=seen,proto3,oneof" json:"seen,omitempty"`
 	// Whether it was tried: those before it had not settled the segment.
 	Tried bool `protobuf:"varint,7,opt,name=tried,proto3" json:"tried,omitempty"`
@@ -655,7 +655,7 @@ func (x *ConstraintTrace) GetMatched() bool {
 // BucketTrace says where an entity falls, and what is there.
 type BucketTrace struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Text that was hashed.
+	// Text that is hashed.
 	Hashed string `protobuf:"bytes,1,opt,name=hashed,proto3" json:"hashed,omitempty"`
 	// The bucket of the entity, counted from 0.
 	Bucket uint32 `protobuf:"varint,2,opt,name=bucket,proto3" json:"bucket,omitempty"`
@@ -734,7 +734,7 @@ type ShareTrace struct {
 	To uint32 `protobuf:"varint,2,opt,name=to,proto3" json:"to,omitempty"`
 	// Key of the variant that they get; empty for a rollout.
 	VariantKey string `protobuf:"bytes,3,opt,name=variant_key,json=variantKey,proto3" json:"variant_key,omitempty"`
-	// Whether the entity falls into the range.
+	// Whether this range decided: the rule matched, and the entity falls into it.
 	Chosen        bool `protobuf:"varint,4,opt,name=chosen,proto3" json:"chosen,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1281,7 +1281,9 @@ type AnswerShift struct {
 	// What they would get.
 	New string `protobuf:"bytes,2,opt,name=new,proto3" json:"new,omitempty"`
 	// How many.
-	Count         int32 `protobuf:"varint,3,opt,name=count,proto3" json:"count,omitempty"`
+	Count int32 `protobuf:"varint,3,opt,name=count,proto3" json:"count,omitempty"`
+	// Whether the answers differ: by the names above, by the attachment, or without a variant by whether a rule matched.
+	Changed       bool `protobuf:"varint,4,opt,name=changed,proto3" json:"changed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1335,6 +1337,13 @@ func (x *AnswerShift) GetCount() int32 {
 		return x.Count
 	}
 	return 0
+}
+
+func (x *AnswerShift) GetChanged() bool {
+	if x != nil {
+		return x.Changed
+	}
+	return false
 }
 
 // ChangedAnswer is an entity whose answer would change.
@@ -1721,11 +1730,12 @@ const file_burgee_v1_explain_proto_rawDesc = "" +
 	"\tevaluated\x18\x02 \x01(\x05R\tevaluated\x12\x18\n" +
 	"\achanged\x18\x03 \x01(\x05R\achanged\x12.\n" +
 	"\x06shifts\x18\x04 \x03(\v2\x16.burgee.v1.AnswerShiftR\x06shifts\x122\n" +
-	"\achanges\x18\x05 \x03(\v2\x18.burgee.v1.ChangedAnswerR\achanges\"G\n" +
+	"\achanges\x18\x05 \x03(\v2\x18.burgee.v1.ChangedAnswerR\achanges\"a\n" +
 	"\vAnswerShift\x12\x10\n" +
 	"\x03old\x18\x01 \x01(\tR\x03old\x12\x10\n" +
 	"\x03new\x18\x02 \x01(\tR\x03new\x12\x14\n" +
-	"\x05count\x18\x03 \x01(\x05R\x05count\"\x9b\x01\n" +
+	"\x05count\x18\x03 \x01(\x05R\x05count\x12\x18\n" +
+	"\achanged\x18\x04 \x01(\bR\achanged\"\x9b\x01\n" +
 	"\rChangedAnswer\x12\x1b\n" +
 	"\tentity_id\x18\x01 \x01(\tR\bentityId\x12#\n" +
 	"\rcontext_index\x18\x02 \x01(\x05R\fcontextIndex\x12#\n" +

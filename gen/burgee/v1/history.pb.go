@@ -528,7 +528,7 @@ func (x *GetRevisionResponse) GetDocuments() []*RevisedDocument {
 // RevisedDocument is a document before and after a revision.
 type RevisedDocument struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What it was; without content when it did not exist.
+	// What it was, without its ETag and its revision; without content when it did not exist.
 	Before *Document `protobuf:"bytes,1,opt,name=before,proto3" json:"before,omitempty"`
 	// What it became; without content when it was deleted.
 	After *Document `protobuf:"bytes,2,opt,name=after,proto3" json:"after,omitempty"`

@@ -197,7 +197,8 @@ type EvaluationRequest struct {
 	EntityId string `protobuf:"bytes,4,opt,name=entity_id,json=entityId,proto3" json:"entity_id,omitempty"`
 	// Properties that constraints are compared with. An absent one is the same as an empty one.
 	Context map[string]string `protobuf:"bytes,5,rep,name=context,proto3" json:"context,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Revision to evaluate; ignored by a database.
+	// Which state to evaluate: `rev:N` or `at:` with a time of RFC 3339. Any other text is ignored. In a batch
+	// that of the batch counts.
 	Reference     string `protobuf:"bytes,6,opt,name=reference,proto3" json:"reference,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -282,7 +283,7 @@ type BatchEvaluationRequest struct {
 	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// The evaluations in order.
 	Requests []*EvaluationRequest `protobuf:"bytes,3,rep,name=requests,proto3" json:"requests,omitempty"`
-	// Revision to evaluate; ignored by a database.
+	// Which state to evaluate: `rev:N` or `at:` with a time of RFC 3339. Any other text is ignored.
 	Reference     string `protobuf:"bytes,4,opt,name=reference,proto3" json:"reference,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

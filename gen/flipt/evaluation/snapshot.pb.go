@@ -1165,7 +1165,7 @@ type EvaluationNamespaceSnapshotRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Key of the namespace.
 	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	// Revision to read from; ignored by a database.
+	// Which state to read from: `rev:N` or `at:` with a time of RFC 3339. Any other text is ignored.
 	Reference     string `protobuf:"bytes,2,opt,name=reference,proto3" json:"reference,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -49,13 +49,14 @@ const (
 type HistoryServiceClient interface {
 	// ListRevisions lists revisions, the newest first.
 	ListRevisions(context.Context, *v1.ListRevisionsRequest) (*v1.ListRevisionsResponse, error)
-	// GetRevision returns one revision with each document that it changed, before and after, and what changed in it.
+	// GetRevision returns one revision with each document that it changed, before and after, and what changed in it. Of a revision
+	// that older ones were folded into that is not known: it is not found (5), as are those.
 	GetRevision(context.Context, *v1.GetRevisionRequest) (*v1.GetRevisionResponse, error)
 	// Compare says what is different between two states of the configuration.
 	Compare(context.Context, *v1.CompareRequest) (*v1.CompareResponse, error)
 	// Revert undoes one revision, or brings a document, a namespace or everything back to what it was, as a new revision. The
 	// documents come back exactly, with their ids and times. Where later changes depend on what would be undone, it fails with
-	// failed_precondition (412 over REST) and a RevertConflict in the details for each.
+	// failed_precondition (412 over REST) and a RevertConflict in the details for each, up to 50.
 	Revert(context.Context, *v1.RevertRequest) (*v1.RevertResponse, error)
 }
 
@@ -145,13 +146,14 @@ func (c *historyServiceClient) Revert(ctx context.Context, req *v1.RevertRequest
 type HistoryServiceHandler interface {
 	// ListRevisions lists revisions, the newest first.
 	ListRevisions(context.Context, *v1.ListRevisionsRequest) (*v1.ListRevisionsResponse, error)
-	// GetRevision returns one revision with each document that it changed, before and after, and what changed in it.
+	// GetRevision returns one revision with each document that it changed, before and after, and what changed in it. Of a revision
+	// that older ones were folded into that is not known: it is not found (5), as are those.
 	GetRevision(context.Context, *v1.GetRevisionRequest) (*v1.GetRevisionResponse, error)
 	// Compare says what is different between two states of the configuration.
 	Compare(context.Context, *v1.CompareRequest) (*v1.CompareResponse, error)
 	// Revert undoes one revision, or brings a document, a namespace or everything back to what it was, as a new revision. The
 	// documents come back exactly, with their ids and times. Where later changes depend on what would be undone, it fails with
-	// failed_precondition (412 over REST) and a RevertConflict in the details for each.
+	// failed_precondition (412 over REST) and a RevertConflict in the details for each, up to 50.
 	Revert(context.Context, *v1.RevertRequest) (*v1.RevertResponse, error)
 }
 
