@@ -77,6 +77,16 @@ func TestManyNoAlloc(t *testing.T) {
 	checkAllocations(t, "keys", testing.AllocsPerRun(100, func() { buffer = r.AppendSegmentKeys(buffer[:0]) }))
 }
 
+// TestIdentityNoAlloc holds the promise that an identity fits in an interface.
+func TestIdentityNoAlloc(t *testing.T) {
+	flag := flagOf(t, snapshotOf(t, setFlag(booleanFlag("f", true))), "f")
+	var held any
+	checkAllocations(t, "identity", testing.AllocsPerRun(100, func() { held = flag.Identity() }))
+	if held != any(flag.Identity()) {
+		t.Errorf("got %v", held)
+	}
+}
+
 func checkAllocations(t *testing.T, name string, allocations float64) {
 	t.Helper()
 	if allocations > 0 && !raceEnabled {

@@ -63,7 +63,7 @@ func (d *draft) setFlag(name id, change *Change) {
 		old = &program{}
 	}
 	next := &program{}
-	if change.Flag != nil {
+	if change.Flag != nil && change.Flag.GetArchivedAt() == nil {
 		next = d.compile(name, change.Flag)
 		d.programs.set(next)
 	} else if exists {

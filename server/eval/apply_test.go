@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	storev1 "github.com/burgeehq/burgee/gen/burgee/store/v1"
 	"github.com/burgeehq/burgee/gen/flipt"
 )
@@ -40,6 +42,28 @@ func TestNothing(t *testing.T) {
 				t.Errorf("%s snapshot, flag %q: got %v, want %s", name, key, err, want)
 			}
 		}
+	}
+}
+
+// TestArchived: an archived flag is not found, whatever is wrong with it, and is there again when it is put back.
+func TestArchived(t *testing.T) {
+	t.Parallel()
+	archived := booleanFlag("f", true, segmentRollout(1, true, operatorOR, "nope"))
+	archived.ArchivedAt = timestamppb.Now()
+	snapshot := snapshotOf(t, setFlag(archived), setFlag(booleanFlag("g", true)))
+	if _, err := snapshot.Flag(namespace, "f"); err == nil || err.Error() != `flag "default/f" not found` {
+		t.Errorf("archived: got %v", err)
+	}
+	live := booleanFlag("f", true, segmentRollout(1, true, operatorOR, "s"))
+	snapshot, problems := snapshot.Apply([]Change{everyone("s"), setFlag(live)})
+	if got := booleanOutcome(snapshot, "f", "e", nil); problems != nil || !got.match {
+		t.Errorf("in service: got %+v, %v", got, problems)
+	}
+	archived = booleanFlag("f", true, segmentRollout(1, true, operatorOR, "s"))
+	archived.ArchivedAt = timestamppb.Now()
+	snapshot, problems = snapshot.Apply([]Change{setFlag(archived), deletion(KindSegment, "s")})
+	if _, err := snapshot.Flag(namespace, "f"); err == nil || problems != nil {
+		t.Errorf("archived again: got %v, %v", err, problems)
 	}
 }
 

@@ -2,7 +2,8 @@
 //
 // A [Snapshot] holds the programs of all namespaces and never changes; [Snapshot.Apply] makes the next one, at the cost of
 // what changed. The package is pure: it does no I/O, reads no clock, takes no lock, logs nothing and keeps no state of its
-// own. It does not validate documents, does not fill in empty namespaces and does not build responses.
+// own. It does not validate documents, does not fill in empty namespaces and does not build responses, but for the traces that
+// explain an evaluation: those are messages from the start.
 //
 // What it does follows the evaluation contract of Flipt v1.61.1. It differs, or decides what the contract leaves open, in this:
 //   - Segment keys come in the order of the rule; the original gives them in any order.
@@ -10,6 +11,7 @@
 //   - A distribution must name a variant of its own flag. One that does not breaks the flag (see [Problem]).
 //   - A segment with an unknown match type matches nothing; a segment operator that is not AND counts as OR.
 //   - A rule without segments never matches.
+//   - An archived flag, which the original does not know, is not found.
 package eval
 
 import (
@@ -36,7 +38,7 @@ type Change struct {
 	Key string
 	// Kind says which of the two documents below is meant.
 	Kind Kind
-	// Flag is the document of a KindFlag; nil when it was deleted. It is not changed, and must not change later.
+	// Flag is the document of a KindFlag; nil when it was deleted. An archived flag is no flag of the snapshot. The document is not changed, and must not change later.
 	Flag *storev1.Flag
 	// Segment is the document of a KindSegment; nil when it was deleted. It is not changed, and must not change later.
 	Segment *storev1.Segment

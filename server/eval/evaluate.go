@@ -1,6 +1,9 @@
 package eval
 
-import "github.com/burgeehq/burgee/gen/flipt"
+import (
+	burgeev1 "github.com/burgeehq/burgee/gen/burgee/v1"
+	"github.com/burgeehq/burgee/gen/flipt"
+)
 
 // Type returns what the flag answers. A stored flag may have a type that is neither VARIANT nor BOOLEAN.
 func (f Flag) Type() flipt.FlagType { return f.program.flagType }
@@ -12,11 +15,17 @@ func (f Flag) Enabled() bool { return f.program.enabled }
 // a flag of another type and for an unknown constraint type, Internal for a damaged flag; r is then zero.
 // It allocates nothing unless more than 16 segments match, or a context value that is to be a number is none.
 func (f Flag) Variant(entityID string, context map[string]string, r *Result) error {
-	*r = Result{}
 	if err := f.check(flipt.FlagType_VARIANT_FLAG_TYPE); err != nil {
+		*r = Result{}
 		return err
 	}
+	return f.variant(entityID, context, r, nil)
+}
+
+// variant evaluates a sound flag, and takes notes in t unless that is nil.
+func (f Flag) variant(entityID string, context map[string]string, r *Result, t *trace) error {
 	p := f.program
+	*r = Result{}
 	r.table = f.table
 	if p.standard != nil {
 		r.answer(Default, p.standard)
@@ -26,8 +35,8 @@ func (f Flag) Variant(entityID string, context map[string]string, r *Result) err
 		return nil
 	}
 	for i := range p.rules {
-		rule := &p.rules[i]
-		matched, err := rule.matches(f.table, entityID, context, r)
+		rule, notes := &p.rules[i], t.try(i)
+		matched, err := rule.matches(f.table, entityID, context, r, notes)
 		if err != nil {
 			*r = Result{}
 			return err
@@ -36,17 +45,19 @@ func (f Flag) Variant(entityID string, context map[string]string, r *Result) err
 			continue
 		}
 		if len(rule.shares) == 0 {
-			r.Match, r.Reason = true, Match
+			r.Match, r.Reason, r.outcome = true, Match, rule.outcome
+			decide(notes, -1)
 			return nil
 		}
 		if rule.split {
 			r.ByEntity = true
 		}
-		bucket := updateCRC(p.prefix, entityID) % buckets
-		for _, share := range rule.shares {
+		bucket := p.bucket(entityID)
+		for j, share := range rule.shares {
 			if bucket < share.bound {
-				r.Match = true
+				r.Match, r.outcome = true, share.outcome
 				r.answer(Match, share.variant)
+				decide(notes, j)
 				return nil
 			}
 		}
@@ -57,35 +68,68 @@ func (f Flag) Variant(entityID string, context map[string]string, r *Result) err
 
 // Boolean evaluates a boolean flag by section 4 of the contract and writes the answer to r. Errors and allocations are those of Variant.
 func (f Flag) Boolean(entityID string, context map[string]string, r *Result) error {
-	*r = Result{}
 	if err := f.check(flipt.FlagType_BOOLEAN_FLAG_TYPE); err != nil {
+		*r = Result{}
 		return err
 	}
+	return f.boolean(entityID, context, r, nil)
+}
+
+// boolean is to Boolean what variant is to Variant.
+func (f Flag) boolean(entityID string, context map[string]string, r *Result, t *trace) error {
 	p := f.program
+	*r = Result{}
 	r.table = f.table
 	for i := range p.rollouts {
-		rollout := &p.rollouts[i]
+		rollout, notes := &p.rollouts[i], t.try(i)
 		var matched bool
+		share := -1
 		if rollout.threshold {
-			bucket := updateCRC(updateCRC(0, entityID), p.name.key) % thresholdBuckets
-			matched = float32(bucket) < rollout.percentage
+			matched = float32(p.thresholdBucket(entityID)) < rollout.percentage
+			share = 0
 			if rollout.split {
 				r.ByEntity = true
 			}
 		} else {
 			var err error
-			if matched, err = rollout.matches(f.table, entityID, context, r); err != nil {
+			if matched, err = rollout.matches(f.table, entityID, context, r, notes); err != nil {
 				*r = Result{}
 				return err
 			}
 		}
 		if matched {
-			r.Match, r.Enabled, r.Reason = true, rollout.value, Match
+			r.Match, r.Enabled, r.Reason, r.outcome = true, rollout.value, Match, rollout.outcome
+			decide(notes, share)
 			return nil
 		}
 	}
 	r.Enabled, r.Reason = p.enabled, Default
 	return nil
+}
+
+// bucket returns which of the buckets of a variant rule the entity falls into.
+func (p *program) bucket(entityID string) uint32 { return updateCRC(p.prefix, entityID) % buckets }
+
+// thresholdBucket returns which of the buckets of a threshold the entity falls into.
+func (p *program) thresholdBucket(entityID string) uint32 {
+	return updateCRC(updateCRC(0, entityID), p.name.key) % thresholdBuckets
+}
+
+// Evaluate is Variant or Boolean, whichever is for the type of the flag; a flag of neither type fails like Variant.
+func (f Flag) Evaluate(entityID string, context map[string]string, r *Result) error {
+	if f.program.flagType == flipt.FlagType_BOOLEAN_FLAG_TYPE {
+		return f.Boolean(entityID, context, r)
+	}
+	return f.Variant(entityID, context, r)
+}
+
+// Same says whether two results of flags of this type answer the same, whatever led to it: the same variant with the same
+// attachment, or the same state. Where there is no variant, whether a rule matched is part of the answer.
+func (f Flag) Same(a, b *Result) bool {
+	if f.program.flagType == flipt.FlagType_BOOLEAN_FLAG_TYPE {
+		return a.Enabled == b.Enabled
+	}
+	return a.VariantKey == b.VariantKey && a.Attachment == b.Attachment && (a.VariantKey != "" || a.Match == b.Match)
 }
 
 // check returns why the flag cannot be evaluated as the wanted type, or nil. Its result is an error and not an *Error, so that
@@ -110,16 +154,26 @@ type selection struct {
 	all   bool // all of them must match; otherwise at least one
 }
 
-// matches visits every segment and leaves those that match in r, or none unless the selection as a whole matches.
-func (s *selection) matches(t *table, entityID string, context map[string]string, r *Result) (bool, error) {
+// matches visits every segment and leaves those that match in r, or none unless the selection as a whole matches. It takes
+// notes unless they are nil.
+func (s *selection) matches(t *table, entityID string, context map[string]string, r *Result, notes *burgeev1.RuleTrace) (bool, error) {
 	before := r.ByEntity
-	for _, slot := range s.slots {
+	for i, slot := range s.slots {
 		segment := t.segment(slot)
-		if segment.fatal {
-			return false, errorf(Invalid, "unknown constraint type")
+		var segmentNotes *burgeev1.SegmentTrace
+		if notes != nil {
+			segmentNotes = notes.Segments[i]
+			segmentNotes.Tried = true
 		}
-		if segment.matches(entityID, context, r) {
-			r.addSegment(slot)
+		if err := segment.check(); err != nil {
+			return false, err
+		}
+		if !segment.matches(entityID, context, r, segmentNotes) {
+			continue
+		}
+		r.addSegment(slot)
+		if notes != nil {
+			segmentNotes.Matched = true
 		}
 	}
 	if r.count == 0 || s.all && r.count < len(s.slots) {
@@ -136,7 +190,7 @@ func (s *selection) matches(t *table, entityID string, context map[string]string
 func (s *selection) settled(t *table, context map[string]string) bool {
 	for _, slot := range s.slots {
 		var alone Result
-		if !t.segment(slot).matches("", context, &alone) && !alone.ByEntity {
+		if !t.segment(slot).matches("", context, &alone, nil) && !alone.ByEntity {
 			return true
 		}
 	}

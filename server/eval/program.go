@@ -26,6 +26,7 @@ type program struct {
 	rules    []rule
 	rollouts []rollout
 	segments []uint32 // every slot that is named, once
+	outcomes uint32   // how many answers there are, with why
 	broken   *Error   // why there is no program; nil when there is one
 }
 
@@ -40,23 +41,28 @@ type variant struct {
 // rule gives the entities it selects one of its shares.
 type rule struct {
 	selection
-	shares []share
-	split  bool // some entities get another share, or none
+	id      string
+	shares  []share
+	split   bool   // some entities get another share, or none
+	outcome uint32 // when there are no shares
 }
 
 // share is a distribution: its variant goes to the buckets below bound and not below the bound before.
 type share struct {
 	bound   uint32
+	outcome uint32
 	variant *variant
 }
 
 // rollout selects entities by segments or, when there are none, by percentage.
 type rollout struct {
 	selection
+	id         string
 	threshold  bool
 	percentage float32
 	split      bool // the threshold takes some entities and leaves others
 	value      bool
+	outcome    uint32
 }
 
 // problem returns why the flag cannot be evaluated, or nil.
@@ -78,6 +84,7 @@ func (d *draft) compile(name id, document *storev1.Flag) *program {
 		flagType: flag.GetType(),
 		enabled:  flag.GetEnabled(),
 		prefix:   updateCRC(0, name.key),
+		outcomes: 1,
 	}}
 	if flag.GetKey() != name.key {
 		c.fail("its document holds flag %q", flag.GetKey())
@@ -132,17 +139,39 @@ func (c *compiler) fail(format string, arguments ...any) {
 }
 
 func (c *compiler) rule(document *flipt.Rule) {
-	r := rule{selection: c.selection(document.GetSegmentKey(), document.GetSegmentKeys(), document.GetSegmentOperator())}
+	r := rule{
+		selection: c.selection(document.GetSegmentKey(), document.GetSegmentKeys(), document.GetSegmentOperator()),
+		id:        document.GetId(),
+	}
 	var bound uint32
 	for _, distribution := range document.GetDistributions() {
 		variant := c.variant(distribution.GetVariantId())
-		if distribution.GetRollout() > 0 {
+		if variant != nil && distribution.GetRollout() > 0 {
 			bound = min(bound+bucketsOf(distribution.GetRollout()), buckets)
-			r.shares = append(r.shares, share{bound, variant})
+			r.shares = append(r.shares, share{bound, c.shareOutcome(r.shares, variant), variant})
 		}
+	}
+	if len(r.shares) == 0 {
+		r.outcome = c.outcome()
 	}
 	r.split = split(r.shares)
 	c.program.rules = append(c.program.rules, r)
+}
+
+// outcome numbers one more outcome.
+func (c *compiler) outcome() uint32 {
+	c.program.outcomes++
+	return c.program.outcomes - 1
+}
+
+// shareOutcome numbers the outcome of one more share of a rule; the shares of a variant have one between them.
+func (c *compiler) shareOutcome(shares []share, v *variant) uint32 {
+	for _, share := range shares {
+		if share.variant == v {
+			return share.outcome
+		}
+	}
+	return c.outcome()
 }
 
 // split says whether the answer depends on the bucket.
@@ -171,23 +200,22 @@ func bucketsOf(percentage float32) uint32 {
 }
 
 func (c *compiler) rollout(document *flipt.Rollout) {
+	r := rollout{id: document.GetId()}
 	switch selector := document.GetRule().(type) {
 	case *flipt.Rollout_Threshold:
-		c.program.rollouts = append(c.program.rollouts, rollout{
-			threshold:  true,
-			percentage: selector.Threshold.GetPercentage(),
-			split:      selector.Threshold.GetPercentage() > 0 && selector.Threshold.GetPercentage() <= thresholdBuckets-1,
-			value:      selector.Threshold.GetValue(),
-		})
+		r.threshold, r.percentage, r.value = true, selector.Threshold.GetPercentage(), selector.Threshold.GetValue()
+		r.split = r.percentage > 0 && r.percentage <= thresholdBuckets-1
 	case *flipt.Rollout_Segment:
 		segment := selector.Segment
 		//lint:ignore SA1019 documents may hold the one segment in the deprecated field
 		key := segment.GetSegmentKey()
-		c.program.rollouts = append(c.program.rollouts, rollout{
-			selection: c.selection(key, segment.GetSegmentKeys(), segment.GetSegmentOperator()),
-			value:     segment.GetValue(),
-		})
+		r.selection = c.selection(key, segment.GetSegmentKeys(), segment.GetSegmentOperator())
+		r.value = segment.GetValue()
+	default:
+		return
 	}
+	r.outcome = c.outcome()
+	c.program.rollouts = append(c.program.rollouts, r)
 }
 
 // selection resolves the segments of a rule or a rollout: one key or several, of which repeated ones count once.

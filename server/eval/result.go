@@ -28,6 +28,7 @@ type Result struct {
 	Reason Reason
 	// ByEntity says whether another entity might get another answer: whether the entity id was hashed or compared to any effect.
 	ByEntity bool
+	outcome  uint32
 	// VariantKey is the answer of a variant flag; empty when there is none.
 	VariantKey string
 	// Attachment is the JSON text of the variant without insignificant white space; empty when it has none.

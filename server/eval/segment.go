@@ -4,23 +4,26 @@ import (
 	"strings"
 
 	storev1 "github.com/burgeehq/burgee/gen/burgee/store/v1"
+	burgeev1 "github.com/burgeehq/burgee/gen/burgee/v1"
 	"github.com/burgeehq/burgee/gen/flipt"
 )
 
 // segment is a segment made ready for matching. It is immutable.
 type segment struct {
 	name        id
-	missing     bool         // there is no such segment, but a flag names it
-	fatal       bool         // a constraint has an unknown type: whoever visits the segment fails
-	never       bool         // nothing matches
-	any         bool         // one constraint suffices; otherwise all must match
-	constraints []constraint // those on the entity id last, so that it is compared only where the context does not decide
+	document    *flipt.Segment // nil when it is missing
+	missing     bool           // there is no such segment, but a flag names it
+	fatal       bool           // a constraint has an unknown type: whoever visits the segment fails
+	never       bool           // nothing matches
+	any         bool           // one constraint suffices; otherwise all must match
+	constraints []constraint   // those on the entity id last, so that it is compared only where the context does not decide
 }
 
 // constraint compares the entity id or a property of the context.
 type constraint struct {
 	entity   bool // compare the entity id; property is of no account
 	property string
+	place    int // in the document
 	test     func(v string) bool
 }
 
@@ -33,11 +36,11 @@ func wrongSegment(name id, document *storev1.Segment) *Error {
 }
 
 func compileSegment(name id, document *flipt.Segment) *segment {
-	s := &segment{name: name, any: document.GetMatchType() == flipt.MatchType_ANY_MATCH_TYPE}
+	s := &segment{name: name, document: document, any: document.GetMatchType() == flipt.MatchType_ANY_MATCH_TYPE}
 	s.never = !s.any && document.GetMatchType() != flipt.MatchType_ALL_MATCH_TYPE
 	var onEntity []constraint
-	for _, document := range document.GetConstraints() {
-		c := constraint{property: document.GetProperty()}
+	for i, document := range document.GetConstraints() {
+		c := constraint{property: document.GetProperty(), place: i}
 		operator, value := document.GetOperator(), document.GetValue()
 		switch document.GetType() {
 		case flipt.ComparisonType_STRING_COMPARISON_TYPE:
@@ -62,9 +65,17 @@ func compileSegment(name id, document *flipt.Segment) *segment {
 	return s
 }
 
-// matches may stop at the first constraint that decides, since the fatal ones are known beforehand. It notes in r where the
-// entity id is compared.
-func (s *segment) matches(entityID string, context map[string]string, r *Result) bool {
+// check fails when a constraint has an unknown type; it comes before matches.
+func (s *segment) check() error {
+	if s.fatal {
+		return errorf(Invalid, "unknown constraint type")
+	}
+	return nil
+}
+
+// matches stops at the first constraint that decides. It notes in r where the entity id is compared, and in notes, which are
+// nil unless somebody asks, what became of the constraints.
+func (s *segment) matches(entityID string, context map[string]string, r *Result, notes *burgeev1.SegmentTrace) bool {
 	if s.never {
 		return false
 	}
@@ -76,7 +87,11 @@ func (s *segment) matches(entityID string, context map[string]string, r *Result)
 		} else {
 			v = context[c.property]
 		}
-		if c.test(v) == s.any {
+		matched := c.test(v)
+		if notes != nil {
+			notes.Constraints[c.place].Tried, notes.Constraints[c.place].Matched = true, matched
+		}
+		if matched == s.any {
 			return s.any
 		}
 	}
