@@ -1,6 +1,8 @@
 package server
 
 import (
+	"slices"
+
 	"google.golang.org/protobuf/proto"
 
 	storev1 "github.com/burgeehq/burgee/gen/burgee/store/v1"
@@ -17,7 +19,8 @@ func adoptFlag(doc, old *storev1.Flag) {
 	bare, oldBare := copyFlag(doc.Flag), copyFlag(old.Flag)
 	bare.Variants, bare.DefaultVariant, bare.UpdatedAt = nil, nil, old.Flag.UpdatedAt
 	oldBare.Variants, oldBare.DefaultVariant = nil, nil
-	if proto.Equal(bare, oldBare) && doc.Flag.DefaultVariant.GetId() == old.Flag.DefaultVariant.GetId() {
+	if proto.Equal(bare, oldBare) && doc.Flag.DefaultVariant.GetId() == old.Flag.DefaultVariant.GetId() &&
+		slices.Equal(doc.Tags, old.Tags) && inService(doc) == inService(old) {
 		doc.Flag.UpdatedAt = old.Flag.UpdatedAt
 	}
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -21,6 +22,15 @@ func checkBasePath(base string) error {
 	return nil
 }
 
+// baseKey is the context key of the base path.
+type baseKey struct{}
+
+// baseOf returns what the paths of a request's door begin with; it may be empty.
+func baseOf(ctx context.Context) string {
+	base, _ := ctx.Value(baseKey{}).(string)
+	return base
+}
+
 // below serves next under base, which next does not see. What lies elsewhere is a 404 that says where everything is.
 func below(base string, next http.Handler) http.Handler {
 	if base == "" {
@@ -32,11 +42,12 @@ func below(base string, next http.Handler) http.Handler {
 		rest, inside := strings.CutPrefix(sent, base+"/")
 		switch {
 		case inside:
-			inner, u := *r, *r.URL
+			u := *r.URL
 			u.RawPath = "/" + rest
 			u.Path, _ = url.PathUnescape(u.RawPath) // EscapedPath has no malformed escapes
+			inner := r.WithContext(context.WithValue(r.Context(), baseKey{}, base))
 			inner.URL = &u
-			next.ServeHTTP(w, &inner)
+			next.ServeHTTP(w, inner)
 		case sent == base && (r.Method == http.MethodGet || r.Method == http.MethodHead):
 			to := url.URL{Path: base + "/", RawQuery: r.URL.RawQuery}
 			http.Redirect(w, r, to.String(), http.StatusTemporaryRedirect)

@@ -57,6 +57,12 @@ func asConnect(err error) (*connect.Error, bool) {
 	if answered := (*connect.Error)(nil); errors.As(err, &answered) {
 		return answered, true
 	}
+	if field := (*fieldError)(nil); errors.As(err, &field) {
+		return field.answer(err), true
+	}
+	if stale := (*mismatch)(nil); errors.As(err, &stale) {
+		return stale.answer(err), true
+	}
 	if expected := (*failure)(nil); errors.As(err, &expected) {
 		return connect.NewError(expected.code, err), true
 	}

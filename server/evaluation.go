@@ -15,14 +15,17 @@ import (
 
 // evaluator serves flipt.evaluation.EvaluationService (evaluation.md 6).
 type evaluator struct {
-	db *database
+	counting *counting
 }
 
 // Variant implements flipt.evaluation.EvaluationService.
-func (e *evaluator) Variant(_ context.Context, r *evaluation.EvaluationRequest) (*evaluation.VariantEvaluationResponse, error) {
+func (e *evaluator) Variant(ctx context.Context, r *evaluation.EvaluationRequest) (*evaluation.VariantEvaluationResponse, error) {
 	start := time.Now()
-	_, snapshot := e.db.View()
-	flag, err := snapshot.Flag(namespaceOf(r.NamespaceKey), r.FlagKey)
+	snapshot, counting, err := e.counting.viewOf(ctx, r.Reference)
+	if err != nil {
+		return nil, err
+	}
+	flag, err := counting.flag(snapshot, namespaceOf(r.NamespaceKey), r.FlagKey)
 	if err != nil {
 		return nil, err
 	}
@@ -30,6 +33,7 @@ func (e *evaluator) Variant(_ context.Context, r *evaluation.EvaluationRequest) 
 	if err := flag.Variant(r.EntityId, r.Context, &result); err != nil {
 		return nil, err
 	}
+	counting.count(evaluated{flag, result.Outcome()})
 	answer := variantAnswer(r, &result)
 	answer.RequestId = requestID(r.RequestId)
 	answer.Timestamp, answer.RequestDurationMillis = clock(start)
@@ -37,10 +41,13 @@ func (e *evaluator) Variant(_ context.Context, r *evaluation.EvaluationRequest) 
 }
 
 // Boolean implements flipt.evaluation.EvaluationService.
-func (e *evaluator) Boolean(_ context.Context, r *evaluation.EvaluationRequest) (*evaluation.BooleanEvaluationResponse, error) {
+func (e *evaluator) Boolean(ctx context.Context, r *evaluation.EvaluationRequest) (*evaluation.BooleanEvaluationResponse, error) {
 	start := time.Now()
-	_, snapshot := e.db.View()
-	flag, err := snapshot.Flag(namespaceOf(r.NamespaceKey), r.FlagKey)
+	snapshot, counting, err := e.counting.viewOf(ctx, r.Reference)
+	if err != nil {
+		return nil, err
+	}
+	flag, err := counting.flag(snapshot, namespaceOf(r.NamespaceKey), r.FlagKey)
 	if err != nil {
 		return nil, err
 	}
@@ -48,6 +55,7 @@ func (e *evaluator) Boolean(_ context.Context, r *evaluation.EvaluationRequest) 
 	if err := flag.Boolean(r.EntityId, r.Context, &result); err != nil {
 		return nil, err
 	}
+	counting.count(evaluated{flag, result.Outcome()})
 	answer := booleanAnswer(r, &result)
 	answer.RequestId = requestID(r.RequestId)
 	answer.Timestamp, answer.RequestDurationMillis = clock(start)
@@ -56,19 +64,24 @@ func (e *evaluator) Boolean(_ context.Context, r *evaluation.EvaluationRequest) 
 
 // Batch implements flipt.evaluation.EvaluationService. All items are evaluated against one state, and share time and
 // duration.
-func (e *evaluator) Batch(_ context.Context, r *evaluation.BatchEvaluationRequest) (*evaluation.BatchEvaluationResponse, error) {
+func (e *evaluator) Batch(ctx context.Context, r *evaluation.BatchEvaluationRequest) (*evaluation.BatchEvaluationResponse, error) {
 	start := time.Now()
-	_, snapshot := e.db.View()
+	snapshot, counting, err := e.counting.viewOf(ctx, r.Reference)
+	if err != nil {
+		return nil, err
+	}
+	b := batch{snapshot: snapshot, counting: counting, evaluated: make([]evaluated, 0, len(r.Requests))}
 	answer := &evaluation.BatchEvaluationResponse{
 		RequestId: requestID(r.RequestId),
 		Responses: make([]*evaluation.EvaluationResponse, len(r.Requests)),
 	}
 	for i, item := range r.Requests {
 		var err error
-		if answer.Responses[i], err = evaluateItem(snapshot, item); err != nil {
+		if answer.Responses[i], err = b.evaluate(item); err != nil {
 			return nil, err
 		}
 	}
+	counting.count(b.evaluated...)
 	now, duration := clock(start)
 	for _, item := range answer.Responses {
 		switch response := item.Response.(type) {
@@ -82,9 +95,16 @@ func (e *evaluator) Batch(_ context.Context, r *evaluation.BatchEvaluationReques
 	return answer, nil
 }
 
-// evaluateItem answers one request of a batch. An unknown flag is an answer; anything else that is wrong fails the batch.
-func evaluateItem(snapshot *eval.Snapshot, r *evaluation.EvaluationRequest) (*evaluation.EvaluationResponse, error) {
-	flag, err := snapshot.Flag(namespaceOf(r.GetNamespaceKey()), r.GetFlagKey())
+// batch is a batch that is being evaluated.
+type batch struct {
+	snapshot  *eval.Snapshot
+	counting  *counting
+	evaluated []evaluated // counted if nothing fails
+}
+
+// evaluate answers one request of a batch. An unknown flag is an answer; anything else that is wrong fails the batch.
+func (b *batch) evaluate(r *evaluation.EvaluationRequest) (*evaluation.EvaluationResponse, error) {
+	flag, err := b.counting.flag(b.snapshot, namespaceOf(r.GetNamespaceKey()), r.GetFlagKey())
 	if missing(err) {
 		return &evaluation.EvaluationResponse{
 			Type: evaluation.EvaluationResponseType_ERROR_EVALUATION_RESPONSE_TYPE,
@@ -103,6 +123,7 @@ func evaluateItem(snapshot *eval.Snapshot, r *evaluation.EvaluationRequest) (*ev
 		if err := flag.Variant(r.GetEntityId(), r.GetContext(), &result); err != nil {
 			return nil, err
 		}
+		b.evaluated = append(b.evaluated, evaluated{flag, result.Outcome()})
 		answer := variantAnswer(r, &result)
 		answer.RequestId = r.GetRequestId()
 		return &evaluation.EvaluationResponse{
@@ -113,6 +134,7 @@ func evaluateItem(snapshot *eval.Snapshot, r *evaluation.EvaluationRequest) (*ev
 		if err := flag.Boolean(r.GetEntityId(), r.GetContext(), &result); err != nil {
 			return nil, err
 		}
+		b.evaluated = append(b.evaluated, evaluated{flag, result.Outcome()})
 		answer := booleanAnswer(r, &result)
 		answer.RequestId = r.GetRequestId()
 		return &evaluation.EvaluationResponse{

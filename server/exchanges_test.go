@@ -11,6 +11,9 @@ import (
 	"testing"
 )
 
+// acmeStream is what every bulk evaluation of the namespace acme has beside its flags.
+const acmeStream = `"eventStreams":[{"type":"sse","endpoint":{"requestUri":"/ofrep/v1/_stream/default/acme/events"},"inactivityDelaySec":120}]`
+
 // deviation is a part of an answer of exchanges.txt that reads otherwise here, and why.
 type deviation struct{ request, from, to, reason string }
 
@@ -27,8 +30,12 @@ var deviations = []deviation{
 		`POST /ofrep/v1/evaluate/flags [X-Flipt-Namespace: acme] {"context":{"targetingKey":"u1","flags":"beta, nope"}}`,
 		`404 {"key":"nope","errorCode":"FLAG_NOT_FOUND","errorDetails":"flag was not found nope"}`,
 		`200 {"flags":[{"key":"beta","reason":"DEFAULT","variant":"false","metadata":{},"value":false},` +
-			`{"key":"nope","errorCode":"FLAG_NOT_FOUND","errorDetails":"flag was not found nope"}]}`,
+			`{"key":"nope","errorCode":"FLAG_NOT_FOUND","errorDetails":"flag was not found nope"}],` + acmeStream + `}`,
 		"by the standard a flag that fails does not fail the others",
+	},
+	{
+		`POST /ofrep/v1/evaluate/flags [X-Flipt-Namespace: acme] {"context":{"targetingKey":"u1","tier":"gold"}}`,
+		`"value":true}]}`, `"value":true}],` + acmeStream + `}`, "providers are told where changes are told",
 	},
 	{
 		`POST /ofrep/v1/evaluate/flags/beta [X-Flipt-Namespace: acme] {"context":{"targetingKey":"u1","age":5}}`,

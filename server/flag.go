@@ -12,9 +12,12 @@ import (
 )
 
 // GetFlag implements flipt.Flipt.
-func (m *management) GetFlag(_ context.Context, r *flipt.GetFlagRequest) (*flipt.Flag, error) {
+func (m *management) GetFlag(ctx context.Context, r *flipt.GetFlagRequest) (*flipt.Flag, error) {
 	namespace := namespaceOf(r.NamespaceKey)
-	state, _ := m.db.View()
+	state, _, err := viewOf(ctx, m.db, r.Reference)
+	if err != nil {
+		return nil, err
+	}
 	doc := state.Flag(namespace, r.Key)
 	if doc == nil {
 		return nil, flagNotFound(namespace, r.Key)
@@ -23,8 +26,11 @@ func (m *management) GetFlag(_ context.Context, r *flipt.GetFlagRequest) (*flipt
 }
 
 // ListFlags implements flipt.Flipt. Unlike GetFlag it shows attachments as they were sent, and metadata always.
-func (m *management) ListFlags(_ context.Context, r *flipt.ListFlagRequest) (*flipt.FlagList, error) {
-	state, _ := m.db.View()
+func (m *management) ListFlags(ctx context.Context, r *flipt.ListFlagRequest) (*flipt.FlagList, error) {
+	state, _, err := viewOf(ctx, m.db, r.Reference)
+	if err != nil {
+		return nil, err
+	}
 	page, err := paginate(state.Flags(namespaceOf(r.NamespaceKey)), pageRequest{r.Limit, r.Offset, r.PageToken},
 		func(doc *storev1.Flag) (string, uint64) { return doc.Flag.Key, doc.Created })
 	if err != nil {

@@ -247,15 +247,17 @@ func (t *restTransport) translate(call *http.Request, members map[string]json.Ra
 			return nil, nil, err
 		}
 	case "":
-	default: // the one member that is sent as it is
-		var file struct {
-			ContentType string
-			Data        []byte
+	default: // one member, of a file what is in it
+		if body = members[rule.Body]; method.Input().Fields().ByName(protoreflect.Name(rule.Body)).Message().FullName() == "google.api.HttpBody" {
+			var file struct {
+				ContentType string
+				Data        []byte
+			}
+			if err := json.Unmarshal(body, &file); err != nil {
+				return nil, nil, err
+			}
+			body, contentType = file.Data, file.ContentType
 		}
-		if err := json.Unmarshal(members[rule.Body], &file); err != nil {
-			return nil, nil, err
-		}
-		body, contentType = file.Data, file.ContentType
 		delete(members, rule.Body)
 	}
 	query := make(url.Values)

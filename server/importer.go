@@ -117,6 +117,9 @@ func (im *importer) document(doc features.Document) error {
 		if err := im.rollouts(namespace, flag); err != nil {
 			return err
 		}
+		if err := im.ours(namespace, flag); err != nil {
+			return err
+		}
 		im.settleFlag(namespace, flag.Key, flags[i].old)
 	}
 	return nil
@@ -137,16 +140,27 @@ func (im *importer) namespace(n features.Namespace) error {
 	}
 	if im.draft == nil || im.draft.Namespace(n.Key) == nil {
 		im.answer.Namespaces++
-		_, err := im.do(n.Pos, &flipt.CreateNamespaceRequest{Key: n.Key, Name: name, Description: n.Description})
+		if _, err := im.do(n.Pos, &flipt.CreateNamespaceRequest{Key: n.Key, Name: name, Description: n.Description}); err != nil {
+			return err
+		}
+		_, err := im.mark(n)
 		return err
+	}
+	if !im.request.Overwrite {
+		return nil
 	}
 	now := im.draft.Namespace(n.Key).Namespace
 	silent := name == n.Key && n.Description == "" // the file only names it
-	if !im.request.Overwrite || silent || now.Name == name && now.Description == n.Description {
-		return nil
+	changed := !silent && (now.Name != name || now.Description != n.Description)
+	if changed {
+		if _, err := im.do(n.Pos, &flipt.UpdateNamespaceRequest{Key: n.Key, Name: name, Description: n.Description}); err != nil {
+			return err
+		}
 	}
-	im.answer.Namespaces++
-	_, err := im.do(n.Pos, &flipt.UpdateNamespaceRequest{Key: n.Key, Name: name, Description: n.Description})
+	marked, err := im.mark(n)
+	if changed || marked {
+		im.answer.Namespaces++
+	}
 	return err
 }
 

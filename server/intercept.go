@@ -50,6 +50,11 @@ func (i *interceptor) call(ctx context.Context, request connect.AnyRequest, next
 	if i.readOnly && needed == write {
 		return nil, errReadOnly()
 	}
+	if needed == write {
+		if err := checkCaller(request.Header()); err != nil {
+			return nil, err
+		}
+	}
 	return next(ctx, request)
 }
 
@@ -126,15 +131,15 @@ func (i *interceptor) recovered(_ context.Context, spec connect.Spec, _ http.Hea
 // X-Request-Id.
 func caller(ctx context.Context) store.Author {
 	call, ok := connect.CallInfoForHandlerContext(ctx)
-	if !ok { // a command in the same process
-		return store.Author{Method: "command"}
+	if !ok { // in the same process
+		return command(ctx)
 	}
 	header := call.RequestHeader()
 	author := store.Author{
 		Name: decoded(header.Get("Burgee-Author")), Comment: decoded(header.Get("Burgee-Comment")),
 		Method: call.Spec().Procedure, RequestID: header.Get("X-Request-Id"),
 	}
-	if author.RequestID == "" {
+	if !usableID(author.RequestID) {
 		author.RequestID = uuid.NewString()
 	}
 	return author

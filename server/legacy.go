@@ -11,11 +11,12 @@ import (
 // Evaluate implements flipt.Flipt.
 func (m *management) Evaluate(_ context.Context, r *flipt.EvaluationRequest) (*flipt.EvaluationResponse, error) {
 	start := time.Now()
-	_, snapshot := m.db.View()
-	answer, err := legacyAnswer(snapshot, namespaceOf(r.NamespaceKey), r)
+	snapshot, counting := m.counting.view()
+	answer, evaluated, err := legacyAnswer(snapshot, counting, namespaceOf(r.NamespaceKey), r)
 	if err != nil {
 		return nil, err
 	}
+	counting.count(evaluated)
 	answer.RequestId, answer.NamespaceKey = requestID(r.RequestId), r.NamespaceKey
 	answer.Timestamp, answer.RequestDurationMillis = clock(start)
 	return answer, nil
@@ -25,22 +26,24 @@ func (m *management) Evaluate(_ context.Context, r *flipt.EvaluationRequest) (*f
 func (m *management) BatchEvaluate(_ context.Context, r *flipt.BatchEvaluationRequest) (*flipt.BatchEvaluationResponse, error) {
 	start := time.Now()
 	namespace := namespaceOf(r.NamespaceKey)
-	_, snapshot := m.db.View()
+	snapshot, counting := m.counting.view()
+	var all []evaluated
 	answer := &flipt.BatchEvaluationResponse{RequestId: requestID(r.RequestId)}
 	for _, item := range r.Requests {
 		if key := item.GetNamespaceKey(); key != "" && key != namespace {
 			return nil, invalid("invalid field namespace_key: must be the same for all requests if specified")
 		}
-		one, err := legacyAnswer(snapshot, namespace, item)
+		one, evaluated, err := legacyAnswer(snapshot, counting, namespace, item)
 		if r.ExcludeNotFound && missing(err) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		one.NamespaceKey = namespace
+		one.NamespaceKey, all = namespace, append(all, evaluated)
 		answer.Responses = append(answer.Responses, one)
 	}
+	counting.count(all...)
 	now, duration := clock(start)
 	for _, one := range answer.Responses {
 		one.Timestamp = now
@@ -49,15 +52,17 @@ func (m *management) BatchEvaluate(_ context.Context, r *flipt.BatchEvaluationRe
 	return answer, nil
 }
 
-// legacyAnswer leaves request id, namespace, time and duration to the caller.
-func legacyAnswer(snapshot *eval.Snapshot, namespace string, r *flipt.EvaluationRequest) (*flipt.EvaluationResponse, error) {
-	flag, err := snapshot.Flag(namespace, r.GetFlagKey())
+// legacyAnswer leaves request id, namespace, time, duration and counting the evaluation to the caller.
+func legacyAnswer(
+	snapshot *eval.Snapshot, counting *counting, namespace string, r *flipt.EvaluationRequest,
+) (*flipt.EvaluationResponse, evaluated, error) {
+	flag, err := counting.flag(snapshot, namespace, r.GetFlagKey())
 	if err != nil {
-		return nil, err
+		return nil, evaluated{}, err
 	}
 	var result eval.Result
 	if err := flag.Variant(r.GetEntityId(), r.GetContext(), &result); err != nil {
-		return nil, err
+		return nil, evaluated{}, err
 	}
 	answer := &flipt.EvaluationResponse{
 		EntityId: r.GetEntityId(), RequestContext: r.GetContext(), Match: result.Match, FlagKey: r.GetFlagKey(),
@@ -66,7 +71,7 @@ func legacyAnswer(snapshot *eval.Snapshot, namespace string, r *flipt.Evaluation
 	if len(answer.SegmentKeys) > 0 {
 		answer.SegmentKey = answer.SegmentKeys[0]
 	}
-	return answer, nil
+	return answer, evaluated{flag, result.Outcome()}, nil
 }
 
 // legacyReasons are the evaluator's in the numbers of flipt.

@@ -15,7 +15,8 @@ type database = store.DB[*eval.Snapshot]
 // management serves flipt.Flipt (semantics.md; the deprecated evaluation stands in legacy.go). Each rpc that writes is one
 // function on a draft, so that an import can call the same functions.
 type management struct {
-	db *database
+	db       *database
+	counting *counting
 }
 
 // update carries out change as one revision in the name of the caller.

@@ -11,8 +11,11 @@ import (
 )
 
 // GetNamespace implements flipt.Flipt.
-func (m *management) GetNamespace(_ context.Context, r *flipt.GetNamespaceRequest) (*flipt.Namespace, error) {
-	state, _ := m.db.View()
+func (m *management) GetNamespace(ctx context.Context, r *flipt.GetNamespaceRequest) (*flipt.Namespace, error) {
+	state, _, err := viewOf(ctx, m.db, r.Reference)
+	if err != nil {
+		return nil, err
+	}
 	doc := state.Namespace(r.Key)
 	if doc == nil {
 		return nil, namespaceNotFound(r.Key)
@@ -21,8 +24,11 @@ func (m *management) GetNamespace(_ context.Context, r *flipt.GetNamespaceReques
 }
 
 // ListNamespaces implements flipt.Flipt.
-func (m *management) ListNamespaces(_ context.Context, r *flipt.ListNamespaceRequest) (*flipt.NamespaceList, error) {
-	state, _ := m.db.View()
+func (m *management) ListNamespaces(ctx context.Context, r *flipt.ListNamespaceRequest) (*flipt.NamespaceList, error) {
+	state, _, err := viewOf(ctx, m.db, r.Reference)
+	if err != nil {
+		return nil, err
+	}
 	page, err := paginate(state.Namespaces(), pageRequest{r.Limit, r.Offset, r.PageToken},
 		func(doc *storev1.Namespace) (string, uint64) { return doc.Namespace.Key, doc.Created })
 	if err != nil {

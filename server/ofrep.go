@@ -23,9 +23,10 @@ import (
 
 // remote serves flipt.ofrep.OFREPService (evaluation.md 6.6, openfeature.md 1).
 type remote struct {
-	db      *database
-	version string // of the program, whose answers may change with it
-	log     zerolog.Logger
+	db       *database
+	counting *counting
+	version  string // of the program, whose answers may change with it
+	log      zerolog.Logger
 }
 
 // GetProviderConfiguration implements flipt.ofrep.OFREPService.
@@ -42,7 +43,12 @@ func (*remote) GetProviderConfiguration(context.Context, *ofrep.GetProviderConfi
 // EvaluateFlag implements flipt.ofrep.OFREPService.
 func (o *remote) EvaluateFlag(ctx context.Context, r *ofrep.EvaluateFlagRequest) (*ofrep.EvaluatedFlag, error) {
 	_, snapshot := o.db.View()
-	return evaluateRemote(snapshot, remoteNamespace(ctx), r.Key, r.Context)
+	answer, evaluated, err := o.evaluate(snapshot, remoteNamespace(ctx), r.Key, r.Context)
+	if err != nil {
+		return nil, err
+	}
+	o.counting.count(evaluated)
+	return answer, nil
 }
 
 // EvaluateBulk implements flipt.ofrep.OFREPService. Over REST a flag that fails does not keep the others from being answered,
@@ -51,15 +57,20 @@ func (o *remote) EvaluateBulk(ctx context.Context, r *ofrep.EvaluateBulkRequest)
 	namespace := remoteNamespace(ctx)
 	state, snapshot := o.db.View()
 	failures := rest.BulkOf(ctx)
-	if failures != nil && unchanged(ctx, o.etag(state, namespace, r.Context)) {
-		return new(ofrep.BulkEvaluationResponse), nil
+	if failures != nil {
+		stream := refetchStream(baseOf(ctx), namespace)
+		if unchanged(ctx, o.etag(state, namespace, stream, r.Context)) {
+			return new(ofrep.BulkEvaluationResponse), nil
+		}
+		failures.Announce(stream)
 	}
 	keys := remoteKeys(state, namespace, r.Context)
 	answer := &ofrep.BulkEvaluationResponse{Flags: make([]*ofrep.EvaluatedFlag, len(keys))}
+	all := make([]evaluated, 0, len(keys))
 	for i, key := range keys {
-		var err error
-		answer.Flags[i], err = evaluateRemote(snapshot, namespace, key, r.Context)
+		one, evaluated, err := o.evaluate(snapshot, namespace, key, r.Context)
 		if err == nil {
+			answer.Flags[i], all = one, append(all, evaluated)
 			continue
 		}
 		if failures == nil {
@@ -72,10 +83,11 @@ func (o *remote) EvaluateBulk(ctx context.Context, r *ofrep.EvaluateBulkRequest)
 		answer.Flags[i] = new(ofrep.EvaluatedFlag)
 		failures.Fail(i, key, refused)
 	}
+	o.counting.count(all...)
 	return answer, nil
 }
 
-// remoteKeys are the flags that a context lists, or else all boolean flags and all enabled variant flags.
+// remoteKeys are the flags that a context lists, or else all boolean flags and all enabled variant flags in service.
 func remoteKeys(state *store.State, namespace string, context map[string]string) []string {
 	var keys []string
 	if list, ok := context["flags"]; ok {
@@ -85,7 +97,7 @@ func remoteKeys(state *store.State, namespace string, context map[string]string)
 		return keys
 	}
 	for doc := range state.Flags(namespace).All() {
-		if doc.Flag.Enabled || doc.Flag.Type == flipt.FlagType_BOOLEAN_FLAG_TYPE {
+		if inService(doc) && (doc.Flag.Enabled || doc.Flag.Type == flipt.FlagType_BOOLEAN_FLAG_TYPE) {
 			keys = append(keys, doc.Flag.Key)
 		}
 	}
@@ -94,9 +106,9 @@ func remoteKeys(state *store.State, namespace string, context map[string]string)
 
 // etag names a bulk answer: everything that it is made of goes into the hash. It is weak, since the same answer may be sent
 // compressed or indented.
-func (o *remote) etag(state *store.State, namespace string, context map[string]string) string {
+func (o *remote) etag(state *store.State, namespace string, stream rest.EventStream, context map[string]string) string {
 	hash := sha256.New()
-	fmt.Fprintf(hash, "%q %q %q %d", o.version, state.Position().Epoch, namespace, state.NamespaceRevision(namespace))
+	fmt.Fprintf(hash, "%q %q %q %d", o.version, state.Position().Epoch, stream.Endpoint.RequestURI, state.NamespaceRevision(namespace))
 	for _, property := range slices.Sorted(maps.Keys(context)) {
 		fmt.Fprintf(hash, " %q %q", property, context[property])
 	}
@@ -130,15 +142,17 @@ func listsETag(lines []string, tag string) bool {
 	return false
 }
 
-// evaluateRemote evaluates a flag of either type. The entity id is the member `targetingKey` of the context; without one only
-// what is the same for every entity is answered.
-func evaluateRemote(snapshot *eval.Snapshot, namespace, key string, context map[string]string) (*ofrep.EvaluatedFlag, error) {
-	flag, err := snapshot.Flag(namespace, key)
+// evaluate evaluates a flag of either type, and leaves it to the caller to count that. The entity id is the member `targetingKey`
+// of the context; without one only what is the same for every entity is answered.
+func (o *remote) evaluate(
+	snapshot *eval.Snapshot, namespace, key string, context map[string]string,
+) (*ofrep.EvaluatedFlag, evaluated, error) {
+	flag, err := o.counting.flag(snapshot, namespace, key)
 	if missing(err) {
-		return nil, notFound("flag was not found %s", key)
+		return nil, evaluated{}, notFound("flag was not found %s", key)
 	}
 	if err != nil {
-		return nil, err
+		return nil, evaluated{}, err
 	}
 	var result eval.Result
 	answer := &ofrep.EvaluatedFlag{Key: key}
@@ -146,22 +160,22 @@ func evaluateRemote(snapshot *eval.Snapshot, namespace, key string, context map[
 	switch flag.Type() {
 	case flipt.FlagType_VARIANT_FLAG_TYPE:
 		if err := flag.Variant(entity, context, &result); err != nil {
-			return nil, err
+			return nil, evaluated{}, err
 		}
 		answer.Variant, answer.Value, answer.Metadata = result.VariantKey, structpb.NewStringValue(result.VariantKey), remoteMetadata(&result)
 	case flipt.FlagType_BOOLEAN_FLAG_TYPE:
 		if err := flag.Boolean(entity, context, &result); err != nil {
-			return nil, err
+			return nil, evaluated{}, err
 		}
 		answer.Variant, answer.Value, answer.Metadata = strconv.FormatBool(result.Enabled), structpb.NewBoolValue(result.Enabled), new(structpb.Struct)
 	default:
-		return nil, invalid("unknown flag type: %d", flag.Type())
+		return nil, evaluated{}, invalid("unknown flag type: %d", flag.Type())
 	}
 	if !given && result.ByEntity {
-		return nil, noTargetingKey(key)
+		return nil, evaluated{}, noTargetingKey(key)
 	}
 	answer.Reason = remoteReasons[result.Reason]
-	return answer, nil
+	return answer, evaluated{flag, result.Outcome()}, nil
 }
 
 func noTargetingKey(key string) error {

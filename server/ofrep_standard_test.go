@@ -116,7 +116,7 @@ func TestStandardTargetingKey(t *testing.T) {
 		s.expect(t, bulkPath+"/color", `{"context":{`+without+`"tier":"lead"}}`, 200, none)
 		s.expect(t, bulkPath+"/mine", `{"context":{`+without+`"tier":"gold"}}`, 400, fmt.Sprintf(needed, "mine"))
 		s.expect(t, bulkPath, `{"context":{`+without+`"tier":"gold"}}`, 200,
-			`{"flags":[`+fmt.Sprintf(needed, "color")+`,`+gold+`,`+fmt.Sprintf(needed, "mine")+`]}`)
+			`{"flags":[`+fmt.Sprintf(needed, "color")+`,`+gold+`,`+fmt.Sprintf(needed, "mine")+`],`+acmeStream+`}`)
 	}
 	s.expect(t, bulkPath+"/mine", `{"context":{"targetingKey":"me"}}`, 200, `{"key":"mine","reason":"TARGETING_MATCH","variant":"true","metadata":{},"value":true}`)
 	for _, body := range []string{"", "{}", `{"context":{}}`, `{"context":null}`} {
@@ -147,7 +147,7 @@ func TestStandardBulk(t *testing.T) {
 		{bulkPath, `"flags":5,`, fmt.Sprintf(unknown, "5")},
 		{bulkPath, `"flags":null,`, color + `,` + beta + `,` + odd},
 	} {
-		s.expect(t, c.path, `{"context":{`+c.context+`"targetingKey":"user-4","tier":"gold"}}`, 200, `{"flags":[`+c.want+`]}`)
+		s.expect(t, c.path, `{"context":{`+c.context+`"targetingKey":"user-4","tier":"gold"}}`, 200, `{"flags":[`+c.want+`],`+acmeStream+`}`)
 	}
 }
 

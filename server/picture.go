@@ -47,28 +47,41 @@ func pictureOf(r reader) picture {
 // differences says which documents are not the same in both pictures, by namespace, kind and key.
 func differences(before, after picture) []*burgeev1.DocumentDifference {
 	var found []*burgeev1.DocumentDifference
-	add := func(id documentID, action burgeev1.DocumentAction, fields []*burgeev1.FieldDifference) {
-		found = append(found, &burgeev1.DocumentDifference{
-			NamespaceKey: id.namespace, Kind: string(id.kind), Key: id.key, Action: action, Fields: fields,
-		})
-	}
 	for id, now := range after {
 		was := before[id]
-		if was == nil {
-			add(id, burgeev1.DocumentAction_DOCUMENT_ACTION_CREATED, nil)
-		} else if was != now {
-			if fields := diff.Documents(was, now); len(fields) > 0 {
-				add(id, burgeev1.DocumentAction_DOCUMENT_ACTION_UPDATED, fields)
-			}
+		if was == now {
+			continue
+		}
+		if d := differenceOf(id, was, now); was == nil || len(d.Fields) > 0 {
+			found = append(found, d)
 		}
 	}
-	for id := range before {
+	for id, was := range before {
 		if after[id] == nil {
-			add(id, burgeev1.DocumentAction_DOCUMENT_ACTION_DELETED, nil)
+			found = append(found, differenceOf(id, was, nil))
 		}
 	}
-	slices.SortFunc(found, func(a, b *burgeev1.DocumentDifference) int {
+	sortDifferences(found)
+	return found
+}
+
+// differenceOf says what became of one document, which is nil where it does not exist. One that has only other times was
+// updated, without a member that tells it.
+func differenceOf(id documentID, was, now proto.Message) *burgeev1.DocumentDifference {
+	d := &burgeev1.DocumentDifference{NamespaceKey: id.namespace, Kind: string(id.kind), Key: id.key}
+	switch {
+	case was == nil:
+		d.Action = burgeev1.DocumentAction_DOCUMENT_ACTION_CREATED
+	case now == nil:
+		d.Action = burgeev1.DocumentAction_DOCUMENT_ACTION_DELETED
+	default:
+		d.Action, d.Fields = burgeev1.DocumentAction_DOCUMENT_ACTION_UPDATED, diff.Documents(was, now)
+	}
+	return d
+}
+
+func sortDifferences(list []*burgeev1.DocumentDifference) {
+	slices.SortFunc(list, func(a, b *burgeev1.DocumentDifference) int {
 		return cmp.Or(cmp.Compare(a.NamespaceKey, b.NamespaceKey), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Key, b.Key))
 	})
-	return found
 }

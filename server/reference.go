@@ -37,10 +37,23 @@ func viewAt(ctx context.Context, db *database, reference string) (*store.State, 
 
 // viewOf is viewAt for the requests of the contract, where a reference that is none of ours has no meaning and is ignored.
 func viewOf(ctx context.Context, db *database, reference string) (*store.State, *eval.Snapshot, error) {
-	if !strings.HasPrefix(reference, byRevision) && !strings.HasPrefix(reference, byTime) {
+	if !isReference(reference) {
 		reference = ""
 	}
 	return viewAt(ctx, db, reference)
+}
+
+// viewOf is viewOf for an evaluation, with what counts it: nothing, for a state of the past.
+func (c *counting) viewOf(ctx context.Context, reference string) (*eval.Snapshot, *counting, error) {
+	_, snapshot, err := viewOf(ctx, c.db, reference)
+	if isReference(reference) {
+		c = nil
+	}
+	return snapshot, c, err
+}
+
+func isReference(text string) bool {
+	return strings.HasPrefix(text, byRevision) || strings.HasPrefix(text, byTime)
 }
 
 // revisionOf returns the number of the revision that a reference names.

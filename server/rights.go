@@ -82,7 +82,34 @@ var rights = map[string]right{
 	metaconnect.MetadataServiceGetInfoProcedure:                        read,
 	analyticsconnect.AnalyticsServiceGetFlagEvaluationsCountProcedure:  read,
 
-	burgeev1connect.FeaturesServiceImportProcedure: write,
-	burgeev1connect.FeaturesServiceExportProcedure: read,
-	burgeev1connect.BackupServiceBackupProcedure:   admin,
+	burgeev1connect.FeaturesServiceImportProcedure:       write,
+	burgeev1connect.FeaturesServiceExportProcedure:       read,
+	burgeev1connect.HistoryServiceListRevisionsProcedure: read,
+	burgeev1connect.HistoryServiceGetRevisionProcedure:   read,
+	burgeev1connect.HistoryServiceCompareProcedure:       read,
+	burgeev1connect.HistoryServiceRevertProcedure:        write,
+
+	burgeev1connect.WatchServiceWatchProcedure: read,
+
+	burgeev1connect.CountServiceGetCountsProcedure:        read,
+	burgeev1connect.CountServiceListMissingFlagsProcedure: read,
+	burgeev1connect.CountServiceListStaleFlagsProcedure:   read,
+
+	burgeev1connect.BackupServiceBackupProcedure: admin,
+
+	burgeev1connect.DocumentServiceGetFlagDocumentProcedure:          read,
+	burgeev1connect.DocumentServiceGetSegmentDocumentProcedure:       read,
+	burgeev1connect.DocumentServiceGetNamespaceDocumentProcedure:     read,
+	burgeev1connect.DocumentServiceListFlagSummariesProcedure:        read,
+	burgeev1connect.DocumentServiceReplaceFlagDocumentProcedure:      write,
+	burgeev1connect.DocumentServiceReplaceSegmentDocumentProcedure:   write,
+	burgeev1connect.DocumentServiceReplaceNamespaceDocumentProcedure: write,
+	burgeev1connect.DocumentServiceEditProcedure:                     write,
+	burgeev1connect.DocumentServiceArchiveFlagProcedure:              write,
+	burgeev1connect.DocumentServiceUnarchiveFlagProcedure:            write,
+
+	burgeev1connect.ExplainServiceExplainProcedure:         read,
+	burgeev1connect.ExplainServicePreviewSegmentProcedure:  read,
+	burgeev1connect.ExplainServiceImpactProcedure:          read,
+	burgeev1connect.ExplainServiceListSegmentUsesProcedure: read,
 }

@@ -13,9 +13,12 @@ import (
 )
 
 // GetRollout implements flipt.Flipt.
-func (m *management) GetRollout(_ context.Context, r *flipt.GetRolloutRequest) (*flipt.Rollout, error) {
+func (m *management) GetRollout(ctx context.Context, r *flipt.GetRolloutRequest) (*flipt.Rollout, error) {
 	namespace := namespaceOf(r.NamespaceKey)
-	state, _ := m.db.View()
+	state, _, err := viewOf(ctx, m.db, r.Reference)
+	if err != nil {
+		return nil, err
+	}
 	if rollout := rolloutByID(state.Flag(namespace, r.FlagKey), r.Id); rollout != nil {
 		return sortedRollout(rollout), nil
 	}
@@ -28,8 +31,11 @@ func (m *management) GetRollout(_ context.Context, r *flipt.GetRolloutRequest) (
 }
 
 // ListRollouts implements flipt.Flipt.
-func (m *management) ListRollouts(_ context.Context, r *flipt.ListRolloutRequest) (*flipt.RolloutList, error) {
-	state, _ := m.db.View()
+func (m *management) ListRollouts(ctx context.Context, r *flipt.ListRolloutRequest) (*flipt.RolloutList, error) {
+	state, _, err := viewOf(ctx, m.db, r.Reference)
+	if err != nil {
+		return nil, err
+	}
 	rollouts := state.Flag(namespaceOf(r.NamespaceKey), r.FlagKey).GetRollouts()
 	page, err := paginateSlice(rollouts, pageRequest{limit: r.Limit, token: r.PageToken}, (*flipt.Rollout).GetId)
 	if err != nil {

@@ -13,9 +13,12 @@ import (
 )
 
 // GetRule implements flipt.Flipt.
-func (m *management) GetRule(_ context.Context, r *flipt.GetRuleRequest) (*flipt.Rule, error) {
+func (m *management) GetRule(ctx context.Context, r *flipt.GetRuleRequest) (*flipt.Rule, error) {
 	namespace := namespaceOf(r.NamespaceKey)
-	state, _ := m.db.View()
+	state, _, err := viewOf(ctx, m.db, r.Reference)
+	if err != nil {
+		return nil, err
+	}
 	_, rule := findRule(state, namespace, r.FlagKey, r.Id)
 	if rule == nil {
 		return nil, ruleNotFound(namespace, r.Id)
@@ -24,8 +27,11 @@ func (m *management) GetRule(_ context.Context, r *flipt.GetRuleRequest) (*flipt
 }
 
 // ListRules implements flipt.Flipt.
-func (m *management) ListRules(_ context.Context, r *flipt.ListRuleRequest) (*flipt.RuleList, error) {
-	state, _ := m.db.View()
+func (m *management) ListRules(ctx context.Context, r *flipt.ListRuleRequest) (*flipt.RuleList, error) {
+	state, _, err := viewOf(ctx, m.db, r.Reference)
+	if err != nil {
+		return nil, err
+	}
 	rules := state.Flag(namespaceOf(r.NamespaceKey), r.FlagKey).GetRules()
 	page, err := paginateSlice(rules, pageRequest{r.Limit, r.Offset, r.PageToken}, (*flipt.Rule).GetId)
 	if err != nil {

@@ -102,7 +102,7 @@ func constraintRule(request proto.Message, kind flipt.ComparisonType, property, 
 }
 
 func codeViolation(field protoreflect.FieldDescriptor, order int, rule, message, prefix string) violation {
-	return violation{order: order, text: prefix + message, detail: validate.Violation_builder{
+	return violation{order: order, path: field.JSONName(), text: prefix + message, detail: validate.Violation_builder{
 		Field: validate.FieldPath_builder{Elements: []*validate.FieldPathElement{validate.FieldPathElement_builder{
 			FieldNumber: proto.Int32(int32(field.Number())),
 			FieldName:   proto.String(string(field.Name())),

@@ -12,9 +12,12 @@ import (
 )
 
 // GetSegment implements flipt.Flipt.
-func (m *management) GetSegment(_ context.Context, r *flipt.GetSegmentRequest) (*flipt.Segment, error) {
+func (m *management) GetSegment(ctx context.Context, r *flipt.GetSegmentRequest) (*flipt.Segment, error) {
 	namespace := namespaceOf(r.NamespaceKey)
-	state, _ := m.db.View()
+	state, _, err := viewOf(ctx, m.db, r.Reference)
+	if err != nil {
+		return nil, err
+	}
 	doc := state.Segment(namespace, r.Key)
 	if doc == nil {
 		return nil, segmentNotFound(namespace, r.Key)
@@ -23,8 +26,11 @@ func (m *management) GetSegment(_ context.Context, r *flipt.GetSegmentRequest) (
 }
 
 // ListSegments implements flipt.Flipt.
-func (m *management) ListSegments(_ context.Context, r *flipt.ListSegmentRequest) (*flipt.SegmentList, error) {
-	state, _ := m.db.View()
+func (m *management) ListSegments(ctx context.Context, r *flipt.ListSegmentRequest) (*flipt.SegmentList, error) {
+	state, _, err := viewOf(ctx, m.db, r.Reference)
+	if err != nil {
+		return nil, err
+	}
 	page, err := paginate(state.Segments(namespaceOf(r.NamespaceKey)), pageRequest{r.Limit, r.Offset, r.PageToken},
 		func(doc *storev1.Segment) (string, uint64) { return doc.Segment.Key, doc.Created })
 	if err != nil {

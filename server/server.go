@@ -15,6 +15,7 @@
 //   - page tokens hold their place when items come and go between two pages;
 //   - a snapshot sends each rule and each distribution once, and always has an ETag when its namespace exists;
 //   - the version of a namespace moves with every change and with nothing else;
+//   - flipt.analytics needs no other database, and counts the evaluations of the deprecated rpcs and of OFREP too;
 //   - an import is one revision: everything in the file, or nothing.
 //
 // # OpenFeature
@@ -27,6 +28,7 @@
 //   - in a bulk evaluation over REST a flag that fails is an item of the answer; as an rpc the call fails with its first flag,
 //     as in the original;
 //   - a bulk answer over REST has a weak ETag, over everything that it is made of, and is not sent again to who has it;
+//   - a bulk answer over REST names the event stream that tells when to evaluate again;
 //   - malformed JSON is a PARSE_ERROR; the original says INVALID_CONTEXT.
 //
 // Where the protocol leaves a choice, the answer is the original's, since its clients and its recorded answers rely on it.
@@ -71,6 +73,7 @@ type Settings struct {
 	LogLevel    string         // as given by the operator
 	LogFormat   string         // as given by the operator
 	OTLP        string         // base URL of the collector that traces are sent to; empty sends none
+	Counts      bool           // count evaluations
 	ReadOnly    bool           // refuse every change, an import's dry run included; evaluations and reads go on
 	Log         zerolog.Logger // where to log
 	UI          http.Handler   // what answers everything that is not the API
@@ -81,6 +84,8 @@ type Server struct {
 	db       *database
 	features *featuresService
 	health   *health
+	feed     *feed
+	counting *counting
 	traces   *tracing // nil without a collector
 	http     http.Handler
 	grpc     http.Handler
@@ -96,6 +101,7 @@ func Open(ctx context.Context, s Settings) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	server.counting.begin()
 	return server, nil
 }
 
@@ -106,7 +112,8 @@ func build(db *database, s Settings) (*Server, error) {
 	}
 	i := &interceptor{validator: validator, readOnly: s.ReadOnly, calls: newCallMetrics(), log: s.Log}
 	options := append(rest.HandlerOptions(), messageLimit(maxMessage), connect.WithRecover(i.recovered))
-	server := &Server{db: db, features: newFeatures(db, validator), health: newHealth(db)}
+	server := &Server{db: db, features: newFeatures(db, validator), health: newHealth(db), feed: newFeed(db, s.Log)}
+	server.counting = newCounting(db, s.Log, s.Counts)
 	if s.OTLP != "" {
 		if server.traces, err = newTracing(context.Background(), s.OTLP, s.Version); err != nil {
 			return nil, err
@@ -120,9 +127,9 @@ func build(db *database, s Settings) (*Server, error) {
 		return nil, fmt.Errorf("build the REST door: %w", err)
 	}
 	server.grpc = server.grpcMux(services, options)
-	door := clearing(edge)
-	metrics := newMetrics(i.calls, &stateMetrics{db: db, watchers: func() int { return 0 }, totals: func(func(string, string, uint64)) {}})
-	server.http = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	door := newStreams(server.feed, i).before(clearing(edge))
+	metrics := newMetrics(i.calls, &stateMetrics{db: db, watchers: server.feed.count, totals: server.counting.totals})
+	server.http = secured(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/health":
 			server.health.ServeHTTP(w, r)
@@ -131,7 +138,7 @@ func build(db *database, s Settings) (*Server, error) {
 		default:
 			door.ServeHTTP(w, r)
 		}
-	})
+	}))
 	return server, nil
 }
 
@@ -160,44 +167,58 @@ func (s *Server) services(settings Settings, options []connect.HandlerOption) []
 	add := func(path string, handler http.Handler) {
 		list = append(list, rest.Service{Path: path, Handler: handler})
 	}
-	add(fliptconnect.NewFliptHandler(&management{s.db}, opt))
-	add(evaluationconnect.NewEvaluationServiceHandler(&evaluator{s.db}, opt, messageLimit(maxEvaluation)))
+	add(fliptconnect.NewFliptHandler(&management{s.db, s.counting}, opt))
+	add(evaluationconnect.NewEvaluationServiceHandler(&evaluator{s.counting}, opt, messageLimit(maxEvaluation)))
 	add(evaluationconnect.NewDataServiceHandler(&data{s.db}, opt))
-	add(ofrepconnect.NewOFREPServiceHandler(&remote{s.db, settings.Version, settings.Log}, opt, messageLimit(maxEvaluation)))
+	add(ofrepconnect.NewOFREPServiceHandler(&remote{s.db, s.counting, settings.Version, settings.Log}, opt, messageLimit(maxEvaluation)))
 	add(authconnect.NewPublicAuthenticationServiceHandler(publicAuthentication{}, opt))
 	add(authconnect.NewAuthenticationServiceHandler(authentications{}, opt))
 	add(metaconnect.NewMetadataServiceHandler(&metadataService{settings}, opt))
-	add(analyticsconnect.NewAnalyticsServiceHandler(counts{}, opt))
+	add(analyticsconnect.NewAnalyticsServiceHandler(&analyticsService{s.db, s.counting}, opt))
 	// an import over Connect or REST's own way in is a message around the file
 	path, handler := burgeev1connect.NewFeaturesServiceHandler(s.features, opt, messageLimit(maxImport+maxImport/2))
 	add(path, refuseLonger(maxImport+maxImport/2, handler, connect.NewErrorWriter(options...)))
+	add(burgeev1connect.NewHistoryServiceHandler(&histories{s.db}, opt))
+	add(burgeev1connect.NewWatchServiceHandler(&watches{s.feed}, opt))
+	add(burgeev1connect.NewCountServiceHandler(&countService{s.db, s.counting}, opt))
 	add(burgeev1connect.NewBackupServiceHandler(newBackups(s.db), opt))
+	add(burgeev1connect.NewDocumentServiceHandler(&documentService{s.db, s.features.validator, s.counting.lastEvaluated}, opt))
+	add(burgeev1connect.NewExplainServiceHandler(&explanations{s.db}, opt))
 	return list
 }
 
 // grpcMux serves gRPC, gRPC-Web and Connect, with health and reflection, and answers the unknown in the caller's protocol.
+// It is no http.ServeMux, which redirects callers of unclean paths: no rpc client follows that.
 func (s *Server) grpcMux(services []rest.Service, options []connect.HandlerOption) http.Handler {
-	mux := http.NewServeMux()
+	handlers := make(map[string]http.Handler) // by path, or by path up to the method
+	add := func(path string, handler http.Handler) { handlers[path] = handler }
 	names := []string{grpchealth.HealthV1ServiceName}
 	for _, service := range services {
-		mux.Handle(service.Path, service.Handler)
+		add(service.Path, service.Handler)
 		names = append(names, service.Path[1:len(service.Path)-1])
 	}
 	reflector := grpcreflect.NewStaticReflector(names...)
 	small := messageLimit(maxEvaluation)
-	mux.Handle(grpcreflect.NewHandlerV1(reflector, small))
-	mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector, small))
-	mux.Handle(grpchealth.NewHandler(s.health, small))
-	mux.Handle(healthWatch, connect.NewServerStreamHandler(healthWatch, s.health.watch, small))
+	add(grpcreflect.NewHandlerV1(reflector, small))
+	add(grpcreflect.NewHandlerV1Alpha(reflector, small))
+	add(grpchealth.NewHandler(s.health, small))
+	add(healthWatch, connect.NewServerStreamHandler(healthWatch, s.health.watch, small))
 	unknown := connect.NewErrorWriter(options...)
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		if !unknown.IsSupported(r) {
-			http.NotFound(w, r)
-			return
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		path := r.URL.Path
+		handler, found := handlers[path]
+		if !found {
+			handler, found = handlers[path[:strings.LastIndexByte(path, '/')+1]]
 		}
-		_ = unknown.Write(w, r, connect.NewError(connect.CodeUnimplemented, fmt.Errorf("unknown service or method %s", r.URL.Path)))
+		switch {
+		case found:
+			handler.ServeHTTP(w, r)
+		case unknown.IsSupported(r):
+			_ = unknown.Write(w, r, connect.NewError(connect.CodeUnimplemented, fmt.Errorf("unknown service or method %s", path)))
+		default:
+			http.NotFound(w, r)
+		}
 	})
-	return mux
 }
 
 // deriver compiles what a revision changes. A document that fails refuses the change; at the start it is logged, and its
@@ -230,8 +251,11 @@ func (s *Server) HTTP() http.Handler { return s.http }
 // GRPC returns the handler of the gRPC door.
 func (s *Server) GRPC() http.Handler { return s.grpc }
 
-// Ready says whether requests are welcome; health checks answer so.
-func (s *Server) Ready(ready bool) { s.health.set(ready) }
+// Ready says whether requests are welcome; health checks answer so, and streams of changes end when they are not.
+func (s *Server) Ready(ready bool) {
+	s.health.set(ready)
+	s.feed.serve(ready)
+}
 
 // Position names the newest state, as `epoch-revision`.
 func (s *Server) Position() store.Position {
@@ -239,5 +263,7 @@ func (s *Server) Position() store.Position {
 	return state.Position()
 }
 
-// Close ends writes, closes the database and sends the last traces.
-func (s *Server) Close() error { return errors.Join(s.db.Close(), s.traces.close()) }
+// Close writes the last counts, ends writes, closes the database and sends the last traces.
+func (s *Server) Close() error {
+	return errors.Join(s.counting.end(), s.db.Close(), s.traces.close())
+}

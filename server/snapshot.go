@@ -24,7 +24,10 @@ type data struct {
 // EvaluationSnapshotNamespace implements flipt.evaluation.DataService. Each rule and each distribution is sent once, where
 // the original repeats those of rules with several segments.
 func (s *data) EvaluationSnapshotNamespace(ctx context.Context, r *evaluation.EvaluationNamespaceSnapshotRequest) (*evaluation.EvaluationNamespaceSnapshot, error) {
-	state, _ := s.db.View()
+	state, _, err := viewOf(ctx, s.db, r.Reference)
+	if err != nil {
+		return nil, err
+	}
 	class := fullClass
 	if call, ok := connect.CallInfoForHandlerContext(ctx); ok {
 		class = clientClass(call.RequestHeader().Get("X-Flipt-Accept-Server-Version"))
@@ -36,12 +39,19 @@ func (s *data) EvaluationSnapshotNamespace(ctx context.Context, r *evaluation.Ev
 			}
 		}
 	}
-	b := snapshotBuilder{state: state, namespace: r.Key, class: class, segments: make(map[string]*evaluation.EvaluationSegment)}
-	answer := &evaluation.EvaluationNamespaceSnapshot{Namespace: &evaluation.EvaluationNamespace{Key: r.Key}}
-	for doc := range state.Flags(r.Key).All() {
-		answer.Flags = append(answer.Flags, b.flag(doc))
+	return snapshotOf(state, r.Key, class), nil
+}
+
+// snapshotOf returns what a class of clients evaluates a namespace with; nothing when there is no such namespace.
+func snapshotOf(state *store.State, namespace string, class versionClass) *evaluation.EvaluationNamespaceSnapshot {
+	b := snapshotBuilder{state: state, namespace: namespace, class: class, segments: make(map[string]*evaluation.EvaluationSegment)}
+	answer := &evaluation.EvaluationNamespaceSnapshot{Namespace: &evaluation.EvaluationNamespace{Key: namespace}}
+	for doc := range state.Flags(namespace).All() {
+		if inService(doc) {
+			answer.Flags = append(answer.Flags, b.flag(doc))
+		}
 	}
-	return answer, nil
+	return answer
 }
 
 // snapshotETag names the snapshot of a namespace for a class of clients; empty when there is no such namespace.

@@ -84,8 +84,11 @@ func fileOf(r *burgeev1.ImportRequest) (string, features.Encoding, error) {
 }
 
 // Export implements burgee.v1.FeaturesService.
-func (f *featuresService) Export(_ context.Context, r *burgeev1.ExportRequest) (*burgeev1.ExportResponse, error) {
-	state, _ := f.db.View()
+func (f *featuresService) Export(ctx context.Context, r *burgeev1.ExportRequest) (*burgeev1.ExportResponse, error) {
+	state, _, err := viewAt(ctx, f.db, r.Reference)
+	if err != nil {
+		return nil, err
+	}
 	keys := r.Namespaces
 	if r.AllNamespaces {
 		for doc := range state.Namespaces().All() {

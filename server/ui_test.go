@@ -32,18 +32,62 @@ func TestPlainPage(t *testing.T) {
 	}
 }
 
-// TestUI serves a build: its files, its page for the routes of the application, and nothing for what is missing.
+// TestUI serves a build: its files, packed for who takes that, its page for the routes of the application, and nothing for what is
+// missing.
 func TestUI(t *testing.T) {
 	t.Parallel()
-	ui := server.NewUI(fstest.MapFS{"index.html": {Data: []byte("the page")}, "assets/index-1.js": {Data: []byte("the script")}}, "")
-	for path, want := range map[string]string{
-		"/": "200 the page", "/flags/color": "200 the page", "/assets/index-1.js": "200 the script",
-		"/assets/index-2.js": "404 404 page not found\n", "/../secret.txt": "400 invalid URL path\n",
+	ui := server.NewUI(fstest.MapFS{
+		"index.html": {Data: []byte("<head>the page")}, "theme-init.js": {Data: []byte("the theme")},
+		"assets/index-1.js": {Data: []byte("the script")}, "assets/index-1.js.br": {Data: []byte("brotli")}, "assets/index-1.js.gz": {Data: []byte("gzip")},
+	}, "/flags")
+	const page, forever = `200 <head><base href="/flags/">the page`, "public, max-age=31536000, immutable"
+	for _, c := range []struct{ path, accept, want, encoding, cache string }{
+		{"/", "br", page, "", "no-cache"},
+		{"/index.html", "", page, "", "no-cache"},
+		{"/ns/default/flags/color", "", page, "", "no-cache"},
+		{"/ns/a.b/flags/v1.2", "", page, "", "no-cache"}, // keys of old imports have dots
+		{"/theme-init.js", "", "200 the theme", "", "no-cache"},
+		{"/assets/index-1.js", "", "200 the script", "", forever},
+		{"/assets/index-1.js", "gzip, br;q=0", "200 gzip", "gzip", forever},
+		{"/assets/index-1.js", "gzip, BR", "200 brotli", "br", forever},
+		{"/assets/index-2.js", "br", "404 404 page not found\n", "", ""},
+		{"/assets/", "", "404 404 page not found\n", "", ""},
+		{"/favicon.ico", "", "404 404 page not found\n", "", ""},
+		{"/../secret.txt", "", "404 404 page not found\n", "", ""},
 	} {
+		request := httptest.NewRequest(http.MethodGet, c.path, nil)
+		request.Header.Set("Accept-Encoding", c.accept)
 		answer := httptest.NewRecorder()
-		ui.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, path, nil))
-		if got := strings.Join([]string{answer.Result().Status[:3], answer.Body.String()}, " "); got != want {
-			t.Errorf("%s: got %q, want %q", path, got, want)
+		ui.ServeHTTP(answer, request)
+		header := answer.Result().Header
+		if got := answer.Result().Status[:3] + " " + answer.Body.String(); got != c.want || header.Get("Content-Encoding") != c.encoding || header.Get("Cache-Control") != c.cache {
+			t.Errorf("%s for %q: got %q, %q, %q, want %q, %q, %q", c.path, c.accept, got, header.Get("Content-Encoding"), header.Get("Cache-Control"), c.want, c.encoding, c.cache)
+		}
+		if tag := header.Get("Etag"); tag != "" {
+			request.Header.Set("If-None-Match", tag)
+			again := httptest.NewRecorder()
+			if ui.ServeHTTP(again, request); again.Code != http.StatusNotModified {
+				t.Errorf("%s again: %d", c.path, again.Code)
+			}
+		}
+	}
+}
+
+// TestSecurityHeaders looks at answers of each kind.
+func TestSecurityHeaders(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	for _, path := range []string{"/", "/api/v1/namespaces", "/api/v1/nothing", "/health", "/metrics", "/assets/nothing.js"} {
+		got, _ := srv.do(t, ok(http.NewRequestWithContext(t.Context(), http.MethodGet, srv.httpURL+path, nil))(t))
+		for name, want := range map[string]string{
+			"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; " +
+				"manifest-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types vue",
+			"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "X-Frame-Options": "DENY", "Cross-Origin-Opener-Policy": "same-origin",
+			"Cross-Origin-Resource-Policy": "same-origin", "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+		} {
+			if header := got.Header[name]; len(header) != 1 || header[0] != want {
+				t.Errorf("%s of %s: %q, want %q", name, path, header, want)
+			}
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"buf.build/go/protovalidate"
 	"connectrpc.com/connect"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
@@ -28,24 +29,18 @@ func newValidator() (*validator, error) {
 }
 
 // check answers the first violation in the order of the fields as the contract words it (`invalid field key: must not be
-// empty`), with all of them as details.
+// empty`), with all of them as details: of a request of ours as a google.rpc.BadRequest, and the documents in it included.
 func (v *validator) check(request proto.Message) error {
-	var broken *protovalidate.ValidationError
-	err := v.rules.Validate(request)
-	if err != nil && !errors.As(err, &broken) {
-		return fmt.Errorf("validate %s: %w", request.ProtoReflect().Descriptor().FullName(), err)
+	found, err := v.violations(request)
+	if err != nil {
+		return err
 	}
-	var found []violation
-	if broken != nil {
-		for _, one := range broken.Violations {
-			found = append(found, describe(request.ProtoReflect().Descriptor(), one))
-		}
+	if isOurs(request.ProtoReflect().Descriptor()) {
+		return v.checkOurs(request, found)
 	}
-	found = append(found, codeRules(request)...)
 	if len(found) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(found, func(a, b violation) int { return cmp.Compare(a.order, b.order) })
 	answer := connect.NewError(connect.CodeInvalidArgument, errors.New(found[0].text))
 	details := new(validate.Violations)
 	for _, one := range found {
@@ -57,11 +52,72 @@ func (v *validator) check(request proto.Message) error {
 	return answer
 }
 
+// maxFieldViolations bounds the details of an error, which travel in a trailer over gRPC.
+const maxFieldViolations = 20
+
+func (v *validator) checkOurs(request proto.Message, found []violation) error {
+	var fields []*errdetails.BadRequest_FieldViolation
+	add := func(place string, found []violation) {
+		for _, one := range found {
+			fields = append(fields, one.at(place))
+		}
+	}
+	add("", found)
+	for _, p := range partsOf("", request.ProtoReflect()) {
+		if len(fields) >= maxFieldViolations {
+			break
+		}
+		found, err := v.violations(p.request)
+		if err != nil {
+			return err
+		}
+		add(p.place, found)
+	}
+	if len(fields) == 0 {
+		return nil
+	}
+	fields = fields[:min(len(fields), maxFieldViolations)]
+	text := fields[0].Description
+	if fields[0].Field != "" {
+		text = "invalid field " + fields[0].Field + ": " + text
+	}
+	return badRequest(errors.New(text), fields)
+}
+
+// violations returns what is wrong with a request, in the order in which the contract checks.
+func (v *validator) violations(request proto.Message) ([]violation, error) {
+	var broken *protovalidate.ValidationError
+	err := v.rules.Validate(request)
+	if err != nil && !errors.As(err, &broken) {
+		return nil, fmt.Errorf("validate %s: %w", request.ProtoReflect().Descriptor().FullName(), err)
+	}
+	var found []violation
+	if broken != nil {
+		for _, one := range broken.Violations {
+			found = append(found, describe(request.ProtoReflect().Descriptor(), one))
+		}
+	}
+	found = append(found, codeRules(request)...)
+	slices.SortStableFunc(found, func(a, b violation) int { return cmp.Compare(a.order, b.order) })
+	return found, nil
+}
+
 // violation is a broken rule with its place in the order in which the contract checks.
 type violation struct {
 	order  int
+	path   string // of the field in its request
 	text   string
 	detail *validate.Violation
+}
+
+// at is the violation in a request of ours, in which the request that it was found in has a place: its field without the
+// words of the contract around it.
+func (v violation) at(place string) *errdetails.BadRequest_FieldViolation {
+	text := v.text
+	if rest, ok := strings.CutPrefix(text, "invalid field "); ok {
+		_, text, _ = strings.Cut(rest, ": ")
+	}
+	return &errdetails.BadRequest_FieldViolation{Field: join(place, v.path), Description: text}
 }
 
 // describe words a violation. A rule of a whole message carries its text, and its id begins with the field that it
@@ -72,12 +128,14 @@ func describe(message protoreflect.MessageDescriptor, broken *protovalidate.Viol
 	if len(path) > 0 {
 		first = path[0].GetFieldName()
 	}
-	v := violation{detail: broken.Proto, text: broken.Proto.GetMessage()}
+	v := violation{detail: broken.Proto, text: broken.Proto.GetMessage(), path: jsonPath(message, path)}
 	if field := message.Fields().ByName(protoreflect.Name(first)); field != nil {
 		v.order = fieldOrder(field)
 	}
 	if broken.RuleDescriptor != nil {
-		v.text = fmt.Sprintf("invalid field %s: %s", jsonPath(message, path), reason(broken, len(path) > 1))
+		v.text = fmt.Sprintf("invalid field %s: %s", v.path, reason(broken, len(path) > 1))
+	} else if field := message.Fields().ByName(protoreflect.Name(first)); field != nil && len(path) == 0 {
+		v.path = field.JSONName()
 	}
 	return v
 }

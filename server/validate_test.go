@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -15,6 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
@@ -183,7 +185,7 @@ func checkBreach(t *testing.T, srv *running, conn *grpc.ClientConn, procedure st
 	}
 	if details := got.Details(); len(details) != 1 {
 		t.Errorf("%s over gRPC: details %v", procedure, details)
-	} else if violations, is := details[0].(*validate.Violations); !is || !names(violations, b.field) {
+	} else if !names(details[0], b) {
 		t.Errorf("%s over gRPC: details %v do not name %s", procedure, details, b.field)
 	}
 
@@ -199,23 +201,26 @@ func checkBreach(t *testing.T, srv *running, conn *grpc.ClientConn, procedure st
 		t.Errorf("%s over Connect: got %d %s, want %s", procedure, answer.StatusCode, body, want)
 		return
 	}
-	violations := new(validate.Violations)
-	if len(failed.Details) == 1 && failed.Details[0].Type == "buf.validate.Violations" {
-		raw := ok(base64.RawStdEncoding.DecodeString(failed.Details[0].Value))(t)
-		if err := proto.Unmarshal(raw, violations); err != nil {
-			t.Error(err)
-		}
+	detail := new(anypb.Any)
+	if len(failed.Details) == 1 {
+		detail.TypeUrl = "type.googleapis.com/" + failed.Details[0].Type
+		detail.Value = ok(base64.RawStdEncoding.DecodeString(failed.Details[0].Value))(t)
 	}
-	if !names(violations, b.field) {
+	if message, err := detail.UnmarshalNew(); err != nil || !names(message, b) {
 		t.Errorf("%s over Connect: details %s do not name %s", procedure, body, b.field)
 	}
 }
 
-// names says whether the first violation is one of the field.
-func names(violations *validate.Violations, field string) bool {
-	if len(violations.GetViolations()) == 0 {
+// names says whether the first violation is the breach: as a BadRequest of a service of ours, else as protovalidate has it.
+func names(detail any, b breach) bool {
+	if ours := b.request.ProtoReflect().Descriptor().ParentFile().Package() == "burgee.v1"; ours {
+		bad, is := detail.(*errdetails.BadRequest)
+		return is && len(bad.FieldViolations) == 1 && bad.FieldViolations[0].Field == b.path && bad.FieldViolations[0].Description == b.reason
+	}
+	violations, is := detail.(*validate.Violations)
+	if !is || len(violations.GetViolations()) == 0 {
 		return false
 	}
 	path := violations.GetViolations()[0].GetField().GetElements()
-	return len(path) > 0 && path[0].GetFieldName() == field
+	return len(path) > 0 && path[0].GetFieldName() == b.field
 }

@@ -12,25 +12,29 @@ import (
 	burgeev1 "github.com/burgeehq/burgee/gen/burgee/v1"
 )
 
-// printDifferences writes what has changed as people read it: a line per document, and one per member that changed in it.
-func printDifferences(w io.Writer, differences []*burgeev1.DocumentDifference) error {
+// printDifferences writes what has changed as people read it: a line per document, and one per member that changed in it;
+// where nothing has, what none says.
+func printDifferences(w io.Writer, differences []*burgeev1.DocumentDifference, none string) error {
 	if len(differences) == 0 {
-		_, err := fmt.Fprintln(w, "nothing would change")
+		_, err := fmt.Fprintln(w, none)
 		return err
 	}
 	var b bytes.Buffer
 	for _, d := range differences {
-		name := d.NamespaceKey + "/" + d.Key
-		if d.Kind == "namespace" {
-			name = d.Key
-		}
-		fmt.Fprintf(&b, "%s %s %s\n", actionSigns[d.Action], d.Kind, name)
+		fmt.Fprintf(&b, "%s %s %s\n", actionSigns[d.Action], d.Kind, documentName(d.NamespaceKey, d.Kind, d.Key))
 		for _, f := range d.Fields {
 			fmt.Fprintf(&b, "    %s: %s\n", f.Path, change(f.Old, f.New))
 		}
 	}
 	_, err := w.Write(b.Bytes())
 	return err
+}
+
+func documentName(namespace, kind, key string) string {
+	if kind == "namespace" {
+		return key
+	}
+	return namespace + "/" + key
 }
 
 // actionSigns stand before the documents of a difference.

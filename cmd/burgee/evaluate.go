@@ -21,7 +21,7 @@ func evaluateCommand() *cobra.Command {
 	r := new(evaluation.EvaluationRequest)
 	cmd := &cobra.Command{
 		Use:   "evaluate FLAG",
-		Short: "Evaluate a flag on a running server and print the answer as one line of JSON",
+		Short: "Evaluate a flag on a running server and print the answer as one line of JSON, or explain it",
 		Args:  cobra.ExactArgs(1),
 	}
 	flags := cmd.Flags()
@@ -33,6 +33,7 @@ func evaluateCommand() *cobra.Command {
 	ca := caFlag(flags)
 	watch := flags.BoolP("watch", "w", false, "go on, evaluating again and again")
 	interval := flags.DurationP("interval", "i", time.Second, "`TIME` between two evaluations with --watch")
+	explain := flags.Bool("explain", false, "print what was tried and what decided, for people; it does not count as an evaluation")
 	cmd.ValidArgsFunction = cobra.NoFileCompletions
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		r.FlagKey = args[0]
@@ -50,8 +51,12 @@ func evaluateCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		once := evaluateOnce
+		if *explain {
+			once = explainOnce
+		}
 		for {
-			if err := evaluateOnce(cmd.Context(), cmd.OutOrStdout(), to, r); err != nil || !*watch {
+			if err := once(cmd.Context(), cmd.OutOrStdout(), to, r); err != nil || !*watch {
 				return err
 			}
 			select {

@@ -63,7 +63,7 @@ func rootCommand() *cobra.Command {
 	}
 	root.Flags().AddFlagSet(serve.Flags())
 	root.AddCommand(serve, importCommand(), exportCommand(), validateCommand(), evaluateCommand(), healthCommand(),
-		backupCommand(), restoreCommand(), verifyCommand(), versionCommand())
+		historyCommand(), diffCommand(), revertCommand(), backupCommand(), restoreCommand(), verifyCommand(), versionCommand())
 	return root
 }
 

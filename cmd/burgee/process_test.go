@@ -211,10 +211,11 @@ func (s *served) kill(t testing.TB) {
 // command runs the program to its end and returns what it wrote.
 func command(t testing.TB, args ...string) (stdout, stderr string, status int) {
 	t.Helper()
+	file := program(t) // which compiles it the first time
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	var out, problems strings.Builder
-	cmd := newCommand(ctx, program(t), args...)
+	cmd := newCommand(ctx, file, args...)
 	cmd.Stdout, cmd.Stderr = &out, &problems
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
 		t.Fatal(err)

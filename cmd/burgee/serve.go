@@ -19,10 +19,14 @@ import (
 	"github.com/burgeehq/burgee/webui"
 )
 
+// maxHistoryDays is a century.
+const maxHistoryDays = 36525
+
 // serveFlags are the settings of the server as the operator gives them.
 type serveFlags struct {
 	db, logLevel, logFormat, otlp *string
-	readOnly                      *bool
+	counts, readOnly              *bool
+	historyDays                   *uint
 	doors                         server.Doors
 }
 
@@ -46,6 +50,8 @@ func serveCommand() *cobra.Command {
 	f.logLevel = flags.String("log-level", "info", "least `LEVEL` to log: trace, debug, info, warn, error")
 	f.logFormat = flags.String("log-format", "auto", "`FORMAT` of the log: text, json, or auto: text on a terminal")
 	f.otlp = flags.String("otlp-endpoint", "", "`URL` of a collector that traces of calls are sent to, by OTLP over HTTP")
+	f.counts = flags.Bool("counts", true, "count evaluations by flag, answer and reason")
+	f.historyDays = flags.Uint("history-days", 0, "`DAYS` of which every state can be told; older history is folded. 0 keeps all of it")
 	f.readOnly = flags.Bool("read-only", false, "refuse every change; evaluations and reads go on")
 	d := &f.doors
 	flags.StringVar(&d.HTTP, "http", "127.0.0.1:8080", "`ADDRESS` of the REST API and the web UI")
@@ -78,11 +84,18 @@ func serve(ctx context.Context, stderr io.Writer, f *serveFlags) (err error) {
 	if err != nil {
 		return err
 	}
+	if *f.historyDays > maxHistoryDays {
+		return fmt.Errorf("--history-days %d: want at most %d, or 0 for all of it", *f.historyDays, maxHistoryDays)
+	}
 	start := time.Now()
 	srv, err := server.Open(ctx, server.Settings{
-		Store: store.Settings{Path: file}, Version: version, HTTPAddr: doors.HTTP, GRPCAddr: doors.GRPC, TLS: doors.TLSCert != "",
+		Store: store.Settings{
+			Path: file, Retention: time.Duration(*f.historyDays) * 24 * time.Hour,
+			RetentionFailed: func(err error) { log.Error().Err(err).Msg("old history could not be folded") },
+		},
+		Version: version, HTTPAddr: doors.HTTP, GRPCAddr: doors.GRPC, TLS: doors.TLSCert != "",
 		CORSOrigins: doors.CORSOrigins, LogLevel: *f.logLevel, LogFormat: *f.logFormat, Log: log,
-		OTLP: *f.otlp, ReadOnly: *f.readOnly, UI: server.NewUI(webui.Files(), doors.BasePath),
+		OTLP: *f.otlp, Counts: *f.counts, ReadOnly: *f.readOnly, UI: server.NewUI(webui.Files(), doors.BasePath),
 	})
 	if err != nil {
 		return err

@@ -23,6 +23,16 @@ func exclusive(cmd *cobra.Command, names ...string) {
 	}
 }
 
+// noVariable annotates a flag that no environment variable sets.
+const noVariable = "burgee_no_variable"
+
+// withoutVariable keeps flags that say what to do this once, not how things are, from being set by the environment.
+func withoutVariable(flags *pflag.FlagSet, names ...string) {
+	for _, name := range names {
+		_ = flags.SetAnnotation(name, noVariable, []string{name}) // fails for an unknown flag: there is none
+	}
+}
+
 // environment gives every setting that the command line leaves open the value of its variable, `BURGEE_` and the name of
 // the flag in capitals with `_` for `-`. An empty variable counts as none.
 func environment(flags *pflag.FlagSet) error {
@@ -30,6 +40,7 @@ func environment(flags *pflag.FlagSet) error {
 	flags.Visit(func(flag *pflag.Flag) {
 		decided = append(append(decided, flag.Name), flag.Annotations[excludes]...)
 	})
+	flags.VisitAll(func(flag *pflag.Flag) { decided = append(decided, flag.Annotations[noVariable]...) })
 	var failed error
 	flags.VisitAll(func(flag *pflag.Flag) {
 		name := variable(flag.Name)

@@ -48,13 +48,14 @@ func importCommand() *cobra.Command {
 	flags.BoolVar(&options.Overwrite, "overwrite", false, "make flags, segments and namespaces that exist what the file says")
 	flags.BoolVar(&options.Drop, "drop", false, "delete everything that exists first, in the same revision")
 	exclusive(cmd, "skip-existing", "overwrite", "drop")
+	by := authorFlags(cmd)
 	cmd.ValidArgsFunction = completeOneFeatures
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if *fliptDB != "" {
 			if len(args) > 0 {
 				return fmt.Errorf("--flipt-db takes the place of the features file %s: name one of them", args[0])
 			}
-			return t.migrate(cmd, *fliptDB, &options)
+			return t.migrate(cmd, *fliptDB, by, &options)
 		}
 		if err := cobra.ExactArgs(1)(cmd, args); err != nil {
 			return err
@@ -63,6 +64,7 @@ func importCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		by.sign(cmd, t)
 		request.DryRun, request.SkipExisting, request.Overwrite, request.Drop = options.DryRun, options.SkipExisting, options.Overwrite, options.Drop
 		return t.use(cmd, absenceFor(request), func(ctx context.Context, client burgeev1connect.FeaturesServiceClient) error {
 			answer, err := client.Import(ctx, request)
@@ -81,7 +83,7 @@ func importCommand() *cobra.Command {
 // printImport says what an import has done, or what a dry run would do.
 func printImport(w io.Writer, r *burgeev1.ImportRequest, answer *burgeev1.ImportResponse) error {
 	if r.DryRun {
-		return printDifferences(w, answer.Differences)
+		return printDifferences(w, answer.Differences, "nothing would change")
 	}
 	unchanged := ""
 	if r.SkipExisting || r.Overwrite {
@@ -129,7 +131,9 @@ func exportCommand() *cobra.Command {
 	cmd.Flags().StringSliceVar(&request.Namespaces, "namespaces", nil, "`KEYS` of the namespaces, separated by commas (default: default)")
 	cmd.Flags().BoolVar(&request.AllNamespaces, "all-namespaces", false, "write all namespaces")
 	cmd.Flags().BoolVar(&request.SortByKey, "sort-by-key", false, "sort namespaces, flags, variants and segments by key")
+	cmd.Flags().StringVar(&request.Reference, "reference", "", "`REFERENCE` of the state to write: rev:N, or at: with a time (default: the present one)")
 	exclusive(cmd, "namespaces", "all-namespaces")
+	withoutVariable(cmd.Flags(), "reference")
 	cmd.ValidArgsFunction = cobra.NoFileCompletions
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		encoding, err := features.EncodingOf(*output)
@@ -204,14 +208,23 @@ func absenceFor(r *burgeev1.ImportRequest) absence {
 // use calls do with a client of the target.
 func (t target) use(cmd *cobra.Command, absent absence, do func(context.Context, burgeev1connect.FeaturesServiceClient) error) error {
 	ctx := cmd.Context()
+	return t.reach(cmd, absent,
+		func(to connection) error {
+			return do(ctx, burgeev1connect.NewFeaturesServiceClient(to.http, to.url, to.options...))
+		},
+		func(srv *server.Server) error { return do(ctx, srv.Features()) })
+}
+
+// reach calls remote with the way to the target's server, or local with its database.
+func (t target) reach(cmd *cobra.Command, absent absence, remote func(connection) error, local func(*server.Server) error) error {
 	if *t.address != "" {
 		to, err := dial(*t.address, *t.ca)
 		if err != nil {
 			return err
 		}
-		return do(ctx, burgeev1connect.NewFeaturesServiceClient(to.http, to.url, to.options...))
+		return remote(to)
 	}
-	err := t.open(cmd, absent, func(srv *server.Server) error { return do(ctx, srv.Features()) })
+	err := t.open(cmd, absent, local)
 	if errors.Is(err, store.ErrLocked) {
 		return fmt.Errorf("%w, or if it is a server, name that with --address http://127.0.0.1:8080", err)
 	}

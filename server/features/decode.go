@@ -167,7 +167,7 @@ func (d *decoder) since(minor int, pos Pos, what string) {
 	}
 }
 
-// namespace reads a key, or a map of key, name and description.
+// namespace reads a key, or a map of key, name, description, color and production.
 func (d *decoder) namespace(m member) Namespace {
 	ns := Namespace{Pos: posOf(m.value)}
 	of := &owner{kind: "namespace"}
@@ -181,6 +181,13 @@ func (d *decoder) namespace(m member) Namespace {
 				ns.Name = d.text(m, of)
 			case "description":
 				ns.Description = d.text(m, of)
+			case "color":
+				if !isNull(m.value) {
+					color := d.text(m, of)
+					ns.Color = &color
+				}
+			case "production":
+				ns.Production = d.choice(m, of)
 			default:
 				d.unknown(m, of)
 			}

@@ -329,7 +329,7 @@ func TestDecodeWarnings(t *testing.T) {
 	t.Parallel()
 	f := decode(t, features.YAML, `
 colour: red
-namespace: {key: n, color: red}
+namespace: {key: n, shade: red}
 flags:
 - colour: red
   key: x
@@ -340,7 +340,7 @@ flags:
 segments: [{key: s, constraints: [{size: 1}], 1: 1}]
 `)
 	want := `2:1 unknown member "colour" of the document is ignored
-3:21 unknown member "color" of namespace is ignored
+3:21 unknown member "shade" of namespace is ignored
 5:3 unknown member "colour" of flag "x" is ignored
 7:15 unknown member "size" of variant "v" of flag "x" is ignored
 8:33 unknown member "size" of segment of rule 1 of flag "x" is ignored

@@ -39,7 +39,7 @@ func Encode(e Encoding, namespaces []Contents) ([]byte, error) {
 	}
 	for i, c := range namespaces {
 		ns := c.Namespace.GetNamespace()
-		w.begin(headNode(ns, i == 0))
+		w.begin(headNode(c.Namespace, i == 0))
 		for _, f := range c.Flags {
 			n, err := flagNode(f)
 			if err != nil {
@@ -89,7 +89,8 @@ func SortByKey(c []Contents) {
 	}
 }
 
-func headNode(ns *flipt.Namespace, first bool) *yaml.Node {
+func headNode(stored *storev1.Namespace, first bool) *yaml.Node {
+	ns := stored.GetNamespace()
 	n := mapNode()
 	if first {
 		put(n, "version", textNode("1."+strconv.Itoa(latest)))
@@ -98,6 +99,8 @@ func headNode(ns *flipt.Namespace, first bool) *yaml.Node {
 	putText(name, "key", ns.GetKey())
 	putText(name, "name", ns.GetName())
 	putText(name, "description", ns.GetDescription())
+	putText(name, "color", stored.GetColor())
+	putTrue(name, "production", stored.GetProduction())
 	put(n, "namespace", name)
 	return n
 }
@@ -115,6 +118,8 @@ func flagNode(stored *storev1.Flag) (*yaml.Node, error) {
 		return nil, err
 	}
 	putFull(n, "metadata", metadata)
+	putFull(n, "tags", textsNode(stored.GetTags()))
+	putTrue(n, "archived", stored.GetArchivedAt() != nil)
 	variants, keys := listNode(), make(map[string]string, len(f.GetVariants()))
 	for _, v := range f.GetVariants() {
 		keys[v.GetId()] = v.GetKey()

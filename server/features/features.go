@@ -16,6 +16,10 @@
 //   - a date without quotes in an attachment stays the text that was written;
 //   - an unknown file extension is an error that lists the known ones, not a crash;
 //   - unknown members are named in warnings.
+//
+// The file has four members that the original does not know, in every version, and ignores when it imports: tags and archived
+// of a flag, color and production of a namespace. They are written only where they say something, so that a file without
+// them is the original's.
 package features
 
 import (
@@ -77,6 +81,9 @@ type Namespace struct {
 	// Name equals Key where the file gives nothing but the key, and may be empty where it gives a map.
 	Name        string
 	Description string
+	// Color and Production are nil where the file says nothing.
+	Color      *string
+	Production *bool
 }
 
 // Flag is a flag with all its parts.
@@ -89,6 +96,9 @@ type Flag struct {
 	Enabled     bool
 	// Metadata is nil when there is none or when it is empty.
 	Metadata *structpb.Struct
+	// Tags are nil, and so is Archived, where the file says nothing.
+	Tags     []string
+	Archived *bool
 	Variants []Variant
 	Rules    []Rule
 	Rollouts []Rollout

@@ -45,6 +45,12 @@ func (d *decoder) flag(n *yaml.Node, index int, namespace string) Flag {
 			f.Enabled = d.boolean(m, of)
 		case "metadata":
 			f.Metadata = d.metadata(m, of)
+		case "tags":
+			if !isNull(m.value) {
+				f.Tags, _ = d.keys(m, of)
+			}
+		case "archived":
+			f.Archived = d.choice(m, of)
 		case "variants":
 			f.Variants = d.variants(m, of)
 		case "rules":

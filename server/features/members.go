@@ -238,6 +238,15 @@ func (d *decoder) boolean(m member, of *owner) bool {
 	return false
 }
 
+// choice is boolean for a member that may be left out: null is nil.
+func (d *decoder) choice(m member, of *owner) *bool {
+	if isNull(m.value) {
+		return nil
+	}
+	is := d.boolean(m, of)
+	return &is
+}
+
 // number returns a member that must be a number, to the nearest single-precision one.
 func (d *decoder) number(m member, of *owner) float32 {
 	v := d.visit(m.value)

@@ -8,9 +8,11 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/structpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	storev1 "github.com/burgeehq/burgee/gen/burgee/store/v1"
 	"github.com/burgeehq/burgee/gen/flipt"
@@ -57,8 +59,18 @@ func shape(t *testing.T, documents []features.Document) string {
 	for _, doc := range documents {
 		doc.Pos, doc.Namespace.Pos = features.Pos{}, features.Pos{}
 		fmt.Fprintf(&b, "%+q\n", []string{doc.Namespace.Key, doc.Namespace.Name, doc.Namespace.Description})
+		if color := doc.Namespace.Color; color != nil {
+			fmt.Fprintf(&b, "color %+q\n", *color)
+		}
+		if production := doc.Namespace.Production; production != nil {
+			fmt.Fprintln(&b, "production", *production)
+		}
 		for _, f := range doc.Flags {
 			fmt.Fprintf(&b, "flag %+q %v %v %s\n", []string{f.Key, f.Name, f.Description}, f.Type, f.Enabled, mustJSON(t, f.Metadata.AsMap()))
+			fmt.Fprintf(&b, "tags %t %+q\n", f.Tags != nil, f.Tags)
+			if f.Archived != nil {
+				fmt.Fprintln(&b, "archived", *f.Archived)
+			}
 			for _, v := range f.Variants {
 				fmt.Fprintf(&b, "variant %+q %v\n", []string{v.Key, v.Name, v.Description, v.Attachment}, v.Default)
 			}
@@ -98,6 +110,10 @@ func contentsOf(documents []features.Document) []features.Contents {
 		c := features.Contents{Namespace: &storev1.Namespace{Namespace: &flipt.Namespace{
 			Key: doc.Namespace.Key, Name: doc.Namespace.Name, Description: doc.Namespace.Description,
 		}}}
+		if color := doc.Namespace.Color; color != nil {
+			c.Namespace.Color = *color
+		}
+		c.Namespace.Production = doc.Namespace.Production != nil
 		for j := range doc.Flags {
 			c.Flags = append(c.Flags, storedFlag(&doc.Flags[j]))
 		}
@@ -126,7 +142,10 @@ func storedFlag(f *features.Flag) *storev1.Flag {
 			flag.DefaultVariant = &flipt.Variant{Id: stored.Id}
 		}
 	}
-	out := &storev1.Flag{Flag: flag}
+	out := &storev1.Flag{Flag: flag, Tags: f.Tags}
+	if f.Archived != nil {
+		out.ArchivedAt = timestamppb.New(time.Unix(1, 0))
+	}
 	for i := range f.Rules {
 		r := &f.Rules[i]
 		rule := &flipt.Rule{Id: "r", Rank: r.Rank}
@@ -164,6 +183,13 @@ type random struct{ *rand.Rand }
 
 func (r random) document() features.Document {
 	doc := features.Document{Namespace: features.Namespace{Key: r.text() + "k", Name: r.text(), Description: r.text()}}
+	is := true
+	if color := "c" + r.text(); r.IntN(3) == 0 {
+		doc.Namespace.Color = &color
+	}
+	if r.IntN(3) == 0 {
+		doc.Namespace.Production = &is
+	}
 	for range r.IntN(4) {
 		doc.Flags = append(doc.Flags, r.flag())
 	}
@@ -186,6 +212,12 @@ func (r random) flag() features.Flag {
 		if err := protojson.Unmarshal([]byte(`{"k":`+r.json(3)+`}`), f.Metadata); err != nil {
 			panic(err) // what json makes is JSON
 		}
+	}
+	if r.IntN(3) == 0 {
+		f.Tags = r.keys()
+	}
+	if is := true; r.IntN(3) == 0 {
+		f.Archived = &is
 	}
 	for range r.IntN(4) {
 		v := features.Variant{Key: fmt.Sprint(len(f.Variants), r.text()), Name: r.text(), Description: r.text()}

@@ -19,6 +19,7 @@
 //
 //   - X-Etag of a response becomes its Etag as it is, quoted or not; X-Http-Code: 304 makes it a 304 without body. A request's
 //     If-None-Match reaches the handler as Grpcgateway-If-None-Match.
+//   - A request's If-Match reaches the handler as it is.
 //   - [SetErrorCode] gives an error another code of OFREP, and [BulkOf] takes the flags that fail while others do not.
 //   - Grpc-Metadata-<name> of a request reaches the handler as <name>.
 //   - Grpc-Timeout ends the context of the call.

@@ -135,6 +135,14 @@ func httpStatus(code connect.Code) int {
 	}
 }
 
+// status is the status of an error of the route's rpc. A precondition of a service of our own is one of HTTP.
+func (r *route) status(code connect.Code) int {
+	if r.ours && code == connect.CodeFailedPrecondition {
+		return http.StatusPreconditionFailed
+	}
+	return httpStatus(code)
+}
+
 // codeOf is the way back, for errors that were made of a request before its rpc was known.
 func codeOf(status int) connect.Code {
 	switch status {

@@ -17,7 +17,7 @@ import (
 )
 
 // What the OpenFeature Remote Evaluation Protocol has that the rpcs behind it have not: contexts of any JSON, keys with
-// slashes in the path, and flags of a bulk evaluation that fail by themselves. Its error bodies are in errors.go.
+// slashes in the path, flags of a bulk evaluation that fail by themselves, and streams that tell changes. Its error bodies are in errors.go.
 
 // TargetingKeyMissing is the error code of an evaluation that depends on the entity and got none; for [SetErrorCode].
 const TargetingKeyMissing = "TARGETING_KEY_MISSING"
@@ -38,9 +38,24 @@ func joinKey(path []string) []string {
 	return append(flagsPath[:len(flagsPath):len(flagsPath)], strings.Join(path[len(flagsPath):], "/"))
 }
 
-// Bulk takes the flags of a bulk evaluation that fail while others succeed: the response's message has no place for them.
-// It belongs to one call and to its goroutine.
-type Bulk struct{ failures []bulkFailure }
+// Bulk takes what a bulk evaluation has and the response's message has no place for: the flags that fail while others succeed,
+// and where changes are told. It belongs to one call and to its goroutine.
+type Bulk struct {
+	failures []bulkFailure
+	streams  []EventStream
+}
+
+// EventStream is a stream that tells when to evaluate again.
+type EventStream struct {
+	Type               string              `json:"type"` // always sse
+	Endpoint           EventStreamEndpoint `json:"endpoint"`
+	InactivityDelaySec int                 `json:"inactivityDelaySec"` // how long a client may be hidden before it leaves
+}
+
+// EventStreamEndpoint is the address of a stream at the origin that the client calls.
+type EventStreamEndpoint struct {
+	RequestURI string `json:"requestUri"` // path and query
+}
 
 type bulkFailure struct {
 	index int
@@ -59,6 +74,23 @@ func BulkOf(ctx context.Context) *Bulk {
 func (b *Bulk) Fail(index int, key string, err *connect.Error) {
 	body := failure{Code: err.Code(), Message: err.Message()}.ofrepBody(&key, err.Meta().Get(errorCodeHeader))
 	b.failures = append(b.failures, bulkFailure{index, body})
+}
+
+// Announce adds a stream to the response.
+func (b *Bulk) Announce(stream EventStream) { b.streams = append(b.streams, stream) }
+
+// announce returns the response, which is an object, with its streams.
+func (b *Bulk) announce(body []byte) []byte {
+	if len(b.streams) == 0 {
+		return body
+	}
+	body = bytes.TrimSuffix(body, []byte("}"))
+	if !bytes.HasSuffix(body, []byte("{")) {
+		body = append(body, ',')
+	}
+	body = append(body, `"eventStreams":`...)
+	body = append(body, bytes.TrimSuffix(encode(b.streams), []byte("\n"))...)
+	return append(body, '}')
 }
 
 // write returns the response with its failures.

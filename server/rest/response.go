@@ -73,8 +73,8 @@ func (a *answer) send(body []byte) {
 	case a.status == 0:
 		a.fail(connect.NewError(connect.CodeInternal, errors.New("internal error")))
 	case a.status != http.StatusOK:
-		f := readFailure(a.status, body, a.route.details)
-		a.sendFailure(f, httpStatus(f.Code))
+		f := readFailure(a.status, body, a.route.ours)
+		a.sendFailure(f, a.route.status(f.Code))
 	case errors.Is(a.ctx.Err(), context.DeadlineExceeded):
 		a.fail(connect.NewError(connect.CodeDeadlineExceeded, context.DeadlineExceeded))
 	case a.header.Get("X-Http-Code") == strconv.Itoa(http.StatusNotModified):
@@ -88,6 +88,8 @@ func (a *answer) send(body []byte) {
 		}
 		if a.pretty {
 			body = a.indent(body)
+		} else {
+			body = a.bulk.announce(body)
 		}
 		a.copyHeader()
 		a.sendBody(http.StatusOK, body)
@@ -186,7 +188,9 @@ func (a *answer) indent(body []byte) []byte {
 		if err != nil {
 			return body
 		}
-		body = terse
+		body = a.bulk.announce(terse)
+	} else {
+		body = a.bulk.announce(body)
 	}
 	var indented bytes.Buffer
 	if err := json.Indent(&indented, body, "", "  "); err != nil {

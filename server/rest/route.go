@@ -24,8 +24,8 @@ type route struct {
 	// What query parameters may set.
 	query  []protoreflect.FieldDescriptor
 	output protoreflect.MessageType
-	// Whether errors keep their details.
-	details bool
+	// Whether the rpc is one of our own services: errors keep their details, and a failed precondition is a 412.
+	ours bool
 }
 
 // segment is a part of a path: literal text, or a variable that takes any.
@@ -136,7 +136,7 @@ func newRoute(method protoreflect.MethodDescriptor, rule *annotations.HttpRule) 
 		rawRequest:    isHTTPBody(method.Input(), rule.GetBody()),
 		rawResponse:   isHTTPBody(method.Output(), rule.GetResponseBody()),
 		output:        output,
-		details:       strings.HasPrefix(string(method.FullName()), "burgee."),
+		ours:          strings.HasPrefix(string(method.FullName()), "burgee."),
 	}
 	if r.bodyIsMessage {
 		return r, nil
