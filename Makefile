@@ -11,6 +11,8 @@ BENCH ?= .
 IMAGES ?= 10000
 FAULTS ?= 3000
 BACKUPS ?= 200
+WATCHERS ?= 5000
+CHANGES ?= 5000
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
 DIST := dist
 # What else in the environment changes the bytes of a binary.
@@ -25,6 +27,9 @@ OURS := --path proto/flipt --path proto/burgee
 SHARED := buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go google.golang.org/genproto/googleapis/api \
 	google.golang.org/genproto/googleapis/rpc google.golang.org/protobuf
 INTEROP = $(wildcard webui/interop/*.test.mjs)
+# The build of the web UI, and what it is made of.
+UI := webui/dist/app/index.html
+UI_SOURCES = $(shell find webui/src webui/public webui/scripts -type f) webui/index.html webui/vite.config.ts webui/tsconfig.json
 
 .PHONY: help
 help:
@@ -33,29 +38,41 @@ help:
 .PHONY: generate
 generate: $(NPM) $(DEPS) ## write gen/ from proto/
 	$(BUF) generate --config buf.yaml
+	npm --prefix webui run api
 
 .PHONY: build
-build: ## compile bin/burgee
+build: $(UI) ## compile bin/burgee with the web UI
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/burgee
 
 .PHONY: run
 run: build ## compile and serve on 127.0.0.1:8080 and :9000
 	bin/burgee serve
 
+.PHONY: ui-dev
+ui-dev: $(NPM) ## serve the web UI with hot reload, on the server at BURGEE=http://127.0.0.1:8080
+	npm --prefix webui run dev
+
+.PHONY: e2e
+e2e: ## run every journey through the web UI in Chromium
+	.ci/setup
+	$(MAKE) build
+	npm --prefix webui run e2e
+
 .PHONY: test
 test: ## run check, then every test with the race detector
 	.ci/setup
 	$(MAKE) check
-	# One test at a time in each package: with the race detector, SQLite under several databases of one process has been seen to
-	# fail healthy changes, see the note on it in store/sqlite.go.
-	go test -race -parallel 1 -timeout 30m ./...
+	go test -race -timeout 30m ./...
 	go test ./server/eval ./store/fliptdb # allocations are counted and speed is held only without the race detector
 	go -C proto/tools test ./...
 	$(MAKE) dist-twice DIST=.make/dist PLATFORMS=linux/amd64
-	$(if $(INTEROP),$(MAKE) build && node --test $(INTEROP))
+	$(MAKE) build
+	node --test $(INTEROP)
+	npm --prefix webui test
+	npm --prefix webui run e2e -- --grep @smoke
 
 .PHONY: check
-check: check-go check-proto check-gen ## format, vet, lint, breaking changes, generated code, go.mod
+check: check-go check-proto check-gen check-ui ## format, vet, lint, breaking changes, generated code, go.mod, types of the web UI
 
 .PHONY: bench
 bench: ## run the benchmarks (BENCH=pattern)
@@ -75,8 +92,12 @@ crash: ## cut the power IMAGES=10000 times, break the disk FAULTS=3000 times, ta
 	go test ./store -run '^TestCrash' -crash.images=$(IMAGES) -crash.faults=$(FAULTS) -timeout 1h -v | grep -v '^ *=== '
 	BURGEE_BACKUPS=$(BACKUPS) go test ./cmd/burgee -run '^TestBackupsUnderLoad$$' -count 1 -timeout 1h -v
 
+.PHONY: watch
+watch: ## tell WATCHERS=5000 watchers, hold off a slow one for CHANGES=5000 changes of 100 kB
+	BURGEE_WATCHERS=$(WATCHERS) BURGEE_WATCH_CHANGES=$(CHANGES) go test ./server -run '^TestWatch(Spread|Slow)$$' -count 1 -timeout 30m -v | grep -v '^ *=== '
+
 .PHONY: dist
-dist: ## cross-compile into dist/, with checksums and an SBOM of each
+dist: $(UI) ## cross-compile into dist/, with checksums, licences and an SBOM of each
 	rm -rf $(DIST) && mkdir -p $(DIST) .make
 	@for platform in $(PLATFORMS); do \
 		os=$${platform%/*} arch=$${platform#*/} suffix=; \
@@ -85,9 +106,10 @@ dist: ## cross-compile into dist/, with checksums and an SBOM of each
 		$(RELEASE) GOOS=$$os GOARCH=$$arch go build -trimpath -buildvcs=false -ldflags '-s -w -buildid= $(LDFLAGS)' \
 			-o "$(DIST)/burgee-$$os-$$arch$$suffix" ./cmd/burgee; \
 	done
-	go -C proto/tools build -o ../../.make/sbom ./sbom
+	go -C proto/tools build -o ../../.make/ ./licences ./sbom
+	.make/licences -cache "$$(go env GOMODCACHE)" -go "$$(go env GOROOT)" -ui webui/dist/app/licences.txt -o $(DIST)/THIRD-PARTY-LICENCES.txt $(DIST)/burgee-*
 	.make/sbom -version '$(VERSION)' -sqlite "$$(go list -m -f '{{.Dir}}' modernc.org/sqlite)" -npm webui/package-lock.json $(DIST)/burgee-*
-	cd $(DIST) && sha256sum burgee-* >SHA256SUMS
+	cd $(DIST) && sha256sum burgee-* THIRD-PARTY-LICENCES.txt >SHA256SUMS
 
 .PHONY: dist-check
 dist-check: ## build dist/ twice, the second time elsewhere and from nothing, and compare
@@ -108,12 +130,15 @@ dist-twice: dist
 		tar -xf - -C .make/elsewhere
 	$(COLD) $(MAKE) -C .make/elsewhere dist VERSION='$(VERSION)'
 	diff -r $(DIST) .make/elsewhere/$(DIST)
-	cd $(DIST) && sha256sum --check --quiet SHA256SUMS
+	cd $(DIST) && sha256sum --check --quiet SHA256SUMS && diff <(ls) <({ cut -c67- SHA256SUMS; echo SHA256SUMS; } | sort)
 	rm -rf .make/elsewhere
 
 $(NPM): webui/package.json webui/package-lock.json webui/.npmrc
 	npm --prefix webui ci --loglevel=error
 	@touch $@
+
+$(UI): $(NPM) $(UI_SOURCES)
+	npm --prefix webui run build
 
 $(DEPS): proto/tools/go.mod proto/tools/go.sum proto/tools/protodeps/main.go
 	go -C proto/tools run ./protodeps ../../.proto-deps
@@ -155,6 +180,12 @@ check-gen: $(NPM) $(DEPS)
 	@rm -rf .make/gen
 	$(BUF) generate --config buf.yaml -o .make
 	@diff -r gen .make/gen || { echo "gen/ is not what proto/ says: make generate"; exit 1; }
+
+.PHONY: check-ui
+check-ui: $(NPM)
+	@cd webui && node_modules/.bin/openapi-typescript ../gen/openapi.yaml -o ../.make/schema.d.ts >/dev/null && \
+		cmp src/api/schema.d.ts ../.make/schema.d.ts || { echo "webui/src/api/schema.d.ts is not what gen/openapi.yaml says: make generate"; exit 1; }
+	npm --prefix webui run types
 
 # What clients and stored documents rely on. proto/flipt is frozen (a test holds the file's SHA-256); run it again only for a release.
 .PHONY: baseline
