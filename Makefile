@@ -64,6 +64,7 @@ test: ## run check, then every test with the race detector
 	$(MAKE) check
 	go test -race -timeout 30m ./...
 	go test ./server/eval ./store/fliptdb # allocations are counted and speed is held only without the race detector
+	go test ./server -run '^TestBombs$$' # as are its 250 ms
 	go -C proto/tools test ./...
 	$(MAKE) dist-twice DIST=.make/dist PLATFORMS=linux/amd64
 	$(MAKE) build

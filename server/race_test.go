@@ -8,4 +8,4 @@ import "time"
 const importBound = 60 * time.Second
 
 // raceFactor is how much more time TestBombs allows under the race detector.
-const raceFactor = 4
+const raceFactor = 12
