@@ -49,6 +49,11 @@ var errDryRun = errors.New("dry run")
 // errDryRun beside its answer.
 func importFile(d *store.Draft, file *features.File, r *burgeev1.ImportRequest) (*burgeev1.ImportResponse, error) {
 	im := importer{file: file, request: r, draft: d, answer: new(burgeev1.ImportResponse), seen: make(map[string]bool)}
+	return takeIn(d, r, im.answer, im.run)
+}
+
+// takeIn lets run take documents into the draft, after everything was dropped if the request says so, and completes the answer.
+func takeIn(d *store.Draft, r *burgeev1.ImportRequest, answer *burgeev1.ImportResponse, run func() error) (*burgeev1.ImportResponse, error) {
 	var before picture
 	if r.DryRun {
 		before = pictureOf(d)
@@ -58,17 +63,17 @@ func importFile(d *store.Draft, file *features.File, r *burgeev1.ImportRequest) 
 			d.DeleteNamespace(doc.Namespace.Key)
 		}
 	}
-	if err := im.run(); err != nil {
+	if err := run(); err != nil {
 		return nil, err
 	}
 	if r.Drop {
 		protectDefault(d)
 	}
 	if r.DryRun {
-		im.answer.Differences = differences(before, pictureOf(d))
-		return im.answer, errDryRun
+		answer.Differences = differences(before, pictureOf(d))
+		return answer, errDryRun
 	}
-	return im.answer, nil
+	return answer, nil
 }
 
 // protectDefault leaves the default namespace as a new database has it, with the name that the file may have given it.

@@ -52,27 +52,10 @@ func (s *Server) ImportDocuments(ctx context.Context, by store.Author, docs Docu
 // migrate takes the documents into the draft. A dry run ends with errDryRun beside its answer.
 func migrate(d *store.Draft, docs Documents, r *burgeev1.ImportRequest) (*burgeev1.ImportResponse, error) {
 	m := migration{draft: d, request: r, answer: new(burgeev1.ImportResponse)}
-	var before picture
-	if r.DryRun {
-		before = pictureOf(d)
-	}
-	if r.Drop {
-		for doc := range d.Namespaces().All() {
-			d.DeleteNamespace(doc.Namespace.Key)
-		}
-	}
-	m.ids = takenIDs(d, docs, r.Overwrite)
-	if err := m.run(docs); err != nil {
-		return nil, err
-	}
-	if r.Drop {
-		protectDefault(d)
-	}
-	if r.DryRun {
-		m.answer.Differences = differences(before, pictureOf(d))
-		return m.answer, errDryRun
-	}
-	return m.answer, nil
+	return takeIn(d, r, m.answer, func() error {
+		m.ids = takenIDs(d, docs, r.Overwrite)
+		return m.run(docs)
+	})
 }
 
 // migration carries documents into a draft. It clones them, since the function of a draft may run again.
