@@ -3,7 +3,7 @@
 // since half of mine and half of theirs would be what nobody wanted; the order of a list is one thing too.
 import type { FlagDocument, Rollout, Rule, Variant } from '@/api/client'
 import { isNew, newId, segmentRollout, share, thresholdRollout, partsOf, type SegmentOperator } from './flagShape'
-import { identity, merge, settle, type Conflict } from './merge'
+import { identity, merge, settle, type Conflict, type ConflictRow } from './merge'
 import { rolloutWords, segmentWords, splitWords } from './words'
 
 type Split = [variantId: string, percent: number][]
@@ -19,19 +19,8 @@ interface Shape {
 type Ranked = 'rules' | 'rollouts'
 export type Side = 'theirs' | 'mine'
 
-/** One thing that both changed differently, in words. */
-export interface FlagConflict {
-  id: string
-  label: string
-  base: string
-  theirs: string
-  mine: string
-  /** Whether the words are lists, a line for each item. */
-  lines?: boolean
-}
-
 export interface MergedFlag {
-  conflicts: FlagConflict[]
+  conflicts: ConflictRow[]
   /** A draft on top of theirs. */
   settle: (choice: (id: string) => Side) => FlagDocument
 }
@@ -171,6 +160,6 @@ function wordsFor(docs: FlagDocument[]) {
   }
   const splitText = (split: Split) => splitWords(variants, split.map(([variantId, rollout]) => ({ variantId, rollout })))
   const segmentsText = ([keys, operator]: Segments) => segmentWords({ segmentKeys: keys, segmentOperator: operator }) || 'no segment'
-  return ({ path, base, theirs, mine }: Conflict): FlagConflict =>
+  return ({ path, base, theirs, mine }: Conflict): ConflictRow =>
     ({ id: path.join('.'), label: label(path), base: text(path, base), theirs: text(path, theirs), mine: text(path, mine) })
 }

@@ -9,6 +9,18 @@ export interface Conflict {
   theirs: Value
   mine: Value
 }
+
+/** A conflict in words, as the dialog about it shows it. */
+export interface ConflictRow {
+  id: string
+  label: string
+  base: string
+  theirs: string
+  mine: string
+  /** Whether the words are lists, a line for each item. */
+  lines?: boolean
+}
+
 export interface Merged<T> {
   /** The result, with their side where there are conflicts. */
   value: T
