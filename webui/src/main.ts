@@ -9,13 +9,15 @@ import './styles/app.css'
 
 startTheme()
 
-// After an update of the server the chunks of this page are gone: load the new page, but once only.
+// After an update of the server the chunks of this page are gone: load the page that was asked for anew, but not again and again.
+let wanted = ''
+router.beforeEach(to => { wanted = to.fullPath })
 window.addEventListener('vite:preloadError', event => {
   const key = 'burgee.reloaded'
-  if (sessionStorage.getItem(key) === location.pathname) return
-  sessionStorage.setItem(key, location.pathname)
+  if (Date.now() - Number(sessionStorage.getItem(key) ?? 0) < 60_000) return
+  sessionStorage.setItem(key, String(Date.now()))
   event.preventDefault()
-  location.reload()
+  location.assign(router.resolve(wanted).href)
 })
 
 // Without the fallthrough of old versions the id of an input lands on the input, where its label finds it. The parts of Buefy are imported
