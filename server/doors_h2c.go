@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -23,10 +24,11 @@ func h2cServe(srv *http.Server) error {
 	if err := http2.ConfigureServer(srv, h2); err != nil {
 		return err
 	}
+	buffers := new(sync.Pool)
 	plain, preface := srv.Handler, h2c.NewHandler(srv.Handler, h2)
 	srv.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == "PRI" && r.ProtoMajor == 2 && r.TLS == nil {
-			preface.ServeHTTP(h2cHijacker{w, srv.ReadHeaderTimeout}, r)
+			preface.ServeHTTP(h2cHijacker{w, srv.ReadHeaderTimeout, buffers}, r)
 			return
 		}
 		plain.ServeHTTP(w, r)
@@ -38,7 +40,8 @@ func h2cServe(srv *http.Server) error {
 // back would hold its connection for ever, as no time limit of net/http survives the hand-over.
 type h2cHijacker struct {
 	http.ResponseWriter
-	limit time.Duration
+	limit   time.Duration
+	buffers *sync.Pool // of connections
 }
 
 // Hijack fails, and closes the connection, if the preface is not whole in time.
@@ -57,5 +60,5 @@ func (h h2cHijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		_ = conn.Close() // the preface's error tells more
 		return nil, nil, fmt.Errorf("read the HTTP/2 preface: %w", err)
 	}
-	return conn, rw, nil
+	return newCoalescingConn(conn, h.buffers), rw, nil
 }
