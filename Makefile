@@ -27,6 +27,9 @@ OURS := --path proto/flipt --path proto/burgee
 SHARED := buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go google.golang.org/genproto/googleapis/api \
 	google.golang.org/genproto/googleapis/rpc google.golang.org/protobuf
 INTEROP = $(wildcard webui/interop/*.test.mjs)
+# Makes openapi.yaml in the folder $(1) a text of Go: buf empties the folder, so it is written anew after each of its runs.
+embed = printf '%s\n' '// Package gen holds what make generate writes, and is empty but for the description of the REST API.' 'package gen' '' \
+	'import _ "embed"' '' '// OpenAPI describes the REST API, in OpenAPI 3.1 as YAML.' '//' '//go:embed openapi.yaml' 'var OpenAPI string' >$(1)/openapi.go
 # The build of the web UI, and what it is made of.
 UI := webui/dist/app/index.html
 UI_SOURCES = $(shell find webui/src webui/public webui/scripts -type f) webui/index.html webui/vite.config.ts webui/tsconfig.json
@@ -38,6 +41,7 @@ help:
 .PHONY: generate
 generate: $(NPM) $(DEPS) ## write gen/ from proto/
 	$(BUF) generate --config buf.yaml
+	@$(call embed,gen)
 	npm --prefix webui run api
 
 .PHONY: build
@@ -180,6 +184,7 @@ check-proto: $(NPM) $(DEPS)
 check-gen: $(NPM) $(DEPS)
 	@rm -rf .make/gen
 	$(BUF) generate --config buf.yaml -o .make
+	@$(call embed,.make/gen)
 	@diff -r gen .make/gen || { echo "gen/ is not what proto/ says: make generate"; exit 1; }
 
 .PHONY: check-ui

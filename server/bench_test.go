@@ -14,11 +14,14 @@ import (
 	"github.com/burgeehq/burgee/gen/flipt/evaluation"
 )
 
-// thousand is a file of 1,000 flags of 3 variants and 2 rules with 3 distributions each, and 20 segments.
-func thousand() []byte {
+// thousand is a file of 1,000 flags.
+func thousand() []byte { return many(1000) }
+
+// many is a file of so many flags of 3 variants and 2 rules with 3 distributions each, and 20 segments.
+func many(flags int) []byte {
 	var b strings.Builder
 	b.WriteString("version: \"1.4\"\nnamespace: large\nflags:\n")
-	for i := range 1000 {
+	for i := range flags {
 		fmt.Fprintf(&b, "- key: flag-%04d\n  name: Flag number %d\n  description: What this flag is for, in a sentence.\n  enabled: true\n  variants:\n", i, i)
 		for v := range 3 {
 			fmt.Fprintf(&b, "  - {key: variant-%d, name: Variant %d, default: %v, attachment: {color: \"#ff8800\", size: 12}}\n", v, v, v == 0)

@@ -8,6 +8,7 @@ import (
 
 	storev1 "github.com/burgeehq/burgee/gen/burgee/store/v1"
 	"github.com/burgeehq/burgee/gen/flipt"
+	"github.com/burgeehq/burgee/gen/flipt/fliptconnect"
 	"github.com/burgeehq/burgee/store"
 )
 
@@ -31,8 +32,15 @@ func (m *management) ListFlags(ctx context.Context, r *flipt.ListFlagRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	page, err := paginate(state.Flags(namespaceOf(r.NamespaceKey)), pageRequest{r.Limit, r.Offset, r.PageToken},
-		func(doc *storev1.Flag) (string, uint64) { return doc.Flag.Key, doc.Created })
+	key := answerKey{procedure: fliptconnect.FliptListFlagsProcedure, namespace: namespaceOf(r.NamespaceKey), page: pageRequest{r.Limit, r.Offset, r.PageToken}}
+	if r.Reference != "" {
+		return listFlags(state, key)
+	}
+	return cached(m.cache, state, key, func() (*flipt.FlagList, error) { return listFlags(state, key) })
+}
+
+func listFlags(state *store.State, key answerKey) (*flipt.FlagList, error) {
+	page, err := paginate(state.Flags(key.namespace), key.page, func(doc *storev1.Flag) (string, uint64) { return doc.Flag.Key, doc.Created })
 	if err != nil {
 		return nil, err
 	}

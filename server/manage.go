@@ -17,6 +17,7 @@ type database = store.DB[*eval.Snapshot]
 type management struct {
 	db       *database
 	counting *counting
+	cache    *answerCache
 }
 
 // update carries out change as one revision in the name of the caller.

@@ -8,6 +8,7 @@ import (
 
 	storev1 "github.com/burgeehq/burgee/gen/burgee/store/v1"
 	"github.com/burgeehq/burgee/gen/flipt"
+	"github.com/burgeehq/burgee/gen/flipt/fliptconnect"
 	"github.com/burgeehq/burgee/store"
 )
 
@@ -31,8 +32,15 @@ func (m *management) ListSegments(ctx context.Context, r *flipt.ListSegmentReque
 	if err != nil {
 		return nil, err
 	}
-	page, err := paginate(state.Segments(namespaceOf(r.NamespaceKey)), pageRequest{r.Limit, r.Offset, r.PageToken},
-		func(doc *storev1.Segment) (string, uint64) { return doc.Segment.Key, doc.Created })
+	key := answerKey{procedure: fliptconnect.FliptListSegmentsProcedure, namespace: namespaceOf(r.NamespaceKey), page: pageRequest{r.Limit, r.Offset, r.PageToken}}
+	if r.Reference != "" {
+		return listSegments(state, key)
+	}
+	return cached(m.cache, state, key, func() (*flipt.SegmentList, error) { return listSegments(state, key) })
+}
+
+func listSegments(state *store.State, key answerKey) (*flipt.SegmentList, error) {
+	page, err := paginate(state.Segments(key.namespace), key.page, func(doc *storev1.Segment) (string, uint64) { return doc.Segment.Key, doc.Created })
 	if err != nil {
 		return nil, err
 	}

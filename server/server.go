@@ -59,6 +59,7 @@ import (
 	"github.com/burgeehq/burgee/gen/flipt/ofrep/ofrepconnect"
 	"github.com/burgeehq/burgee/server/eval"
 	"github.com/burgeehq/burgee/server/rest"
+	"github.com/burgeehq/burgee/server/wire"
 	"github.com/burgeehq/burgee/store"
 )
 
@@ -86,6 +87,7 @@ type Server struct {
 	health   *health
 	feed     *feed
 	counting *counting
+	cache    answerCache
 	traces   *tracing // nil without a collector
 	http     http.Handler
 	grpc     http.Handler
@@ -111,8 +113,9 @@ func build(db *database, s Settings) (*Server, error) {
 		return nil, err
 	}
 	i := &interceptor{validator: validator, readOnly: s.ReadOnly, calls: newCallMetrics(), log: s.Log}
-	options := append(rest.HandlerOptions(), messageLimit(maxMessage), connect.WithRecover(i.recovered))
 	server := &Server{db: db, features: newFeatures(db, validator), health: newHealth(db), feed: newFeed(db, s.Log)}
+	options := append(rest.HandlerOptions(), connect.WithCodec(cachingCodec{rest.Codec{}, &server.cache}),
+		connect.WithCodec(cachingCodec{wire.Codec{}, &server.cache}), messageLimit(maxMessage), connect.WithRecover(i.recovered))
 	server.counting = newCounting(db, s.Log, s.Counts)
 	if s.OTLP != "" {
 		if server.traces, err = newTracing(context.Background(), s.OTLP, s.Version); err != nil {
@@ -129,12 +132,15 @@ func build(db *database, s Settings) (*Server, error) {
 	server.grpc = server.grpcMux(services, options)
 	door := newStreams(server.feed, i).before(clearing(edge))
 	metrics := newMetrics(i.calls, &stateMetrics{db: db, watchers: server.feed.count, totals: server.counting.totals})
+	description := newOpenAPI()
 	server.http = secured(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/health":
 			server.health.ServeHTTP(w, r)
 		case "/metrics", "/metrics/":
 			metrics.ServeHTTP(w, r)
+		case "/openapi.yaml", "/openapi.json":
+			description.ServeHTTP(w, r)
 		default:
 			door.ServeHTTP(w, r)
 		}
@@ -167,9 +173,9 @@ func (s *Server) services(settings Settings, options []connect.HandlerOption) []
 	add := func(path string, handler http.Handler) {
 		list = append(list, rest.Service{Path: path, Handler: handler})
 	}
-	add(fliptconnect.NewFliptHandler(&management{s.db, s.counting}, opt))
+	add(fliptconnect.NewFliptHandler(&management{s.db, s.counting, &s.cache}, opt))
 	add(evaluationconnect.NewEvaluationServiceHandler(&evaluator{s.counting}, opt, messageLimit(maxEvaluation)))
-	add(evaluationconnect.NewDataServiceHandler(&data{s.db}, opt))
+	add(evaluationconnect.NewDataServiceHandler(&data{s.db, &s.cache}, opt))
 	add(ofrepconnect.NewOFREPServiceHandler(&remote{s.db, s.counting, settings.Version, settings.Log}, opt, messageLimit(maxEvaluation)))
 	add(authconnect.NewPublicAuthenticationServiceHandler(publicAuthentication{}, opt))
 	add(authconnect.NewAuthenticationServiceHandler(authentications{}, opt))

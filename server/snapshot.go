@@ -13,12 +13,14 @@ import (
 	storev1 "github.com/burgeehq/burgee/gen/burgee/store/v1"
 	"github.com/burgeehq/burgee/gen/flipt"
 	"github.com/burgeehq/burgee/gen/flipt/evaluation"
+	"github.com/burgeehq/burgee/gen/flipt/evaluation/evaluationconnect"
 	"github.com/burgeehq/burgee/store"
 )
 
 // data serves flipt.evaluation.DataService (snapshot.md).
 type data struct {
-	db *database
+	db    *database
+	cache *answerCache
 }
 
 // EvaluationSnapshotNamespace implements flipt.evaluation.DataService. Each rule and each distribution is sent once, where
@@ -39,7 +41,12 @@ func (s *data) EvaluationSnapshotNamespace(ctx context.Context, r *evaluation.Ev
 			}
 		}
 	}
-	return snapshotOf(state, r.Key, class), nil
+	build := func() (*evaluation.EvaluationNamespaceSnapshot, error) { return snapshotOf(state, r.Key, class), nil }
+	if r.Reference != "" {
+		return build()
+	}
+	key := answerKey{procedure: evaluationconnect.DataServiceEvaluationSnapshotNamespaceProcedure, namespace: r.Key, class: class}
+	return cached(s.cache, state, key, build)
 }
 
 // snapshotOf returns what a class of clients evaluates a namespace with; nothing when there is no such namespace.

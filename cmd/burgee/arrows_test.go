@@ -28,8 +28,9 @@ const root = "../.."
 // row of their own; "gen" in a row allows all of gen.
 var arrows = map[string][]string{
 	"cmd/burgee":      {"server", "server/features", "store", "webui", "gen"},
-	"server":          {"server/counts", "server/diff", "server/eval", "server/features", "server/rest", "store", "gen"},
+	"server":          {"server/counts", "server/diff", "server/eval", "server/features", "server/rest", "server/wire", "store", "gen"},
 	"server/rest":     {"gen"},
+	"server/wire":     {"gen"},
 	"server/diff":     {"gen"},
 	"server/counts":   {"server/eval", "gen"},
 	"server/eval":     {"gen"},

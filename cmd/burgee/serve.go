@@ -88,6 +88,7 @@ func serve(ctx context.Context, stderr io.Writer, f *serveFlags) (err error) {
 		return fmt.Errorf("--history-days %d: want at most %d, or 0 for all of it", *f.historyDays, maxHistoryDays)
 	}
 	start := time.Now()
+	tuneGC()
 	srv, err := server.Open(ctx, server.Settings{
 		Store: store.Settings{
 			Path: file, Retention: time.Duration(*f.historyDays) * 24 * time.Hour,

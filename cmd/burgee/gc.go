@@ -1,0 +1,47 @@
+package main
+
+import (
+	"os"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+)
+
+const (
+	// gcSpare is how much garbage may lie around before it is collected, in bytes, as long as that is not more than gcMost percent of
+	// what is alive. Go's own setting, 100 percent, makes a server with few flags collect hundreds of times a second under load.
+	gcSpare = 64 << 20
+	gcMost  = 400
+	gcLeast = 100
+)
+
+// tuneGC spends up to gcSpare bytes of memory on fewer garbage collections, which are a tenth of the CPU time of a small server
+// under load. A large one is left as Go has it, and so is one whose operator has set GOGC.
+func tuneGC() {
+	if os.Getenv("GOGC") == "" {
+		runtime.SetFinalizer(new(gcCycle), (*gcCycle).ended)
+	}
+}
+
+// gcCycle is never alive at the end of a collection, which is how that is seen.
+type gcCycle struct {
+	percent int // as it was set last
+	_       [24]byte
+}
+
+// ended sets when the next collection begins.
+func (c *gcCycle) ended() {
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(live)
+	if percent := gcPercent(live[0].Value.Uint64()); percent != c.percent {
+		debug.SetGCPercent(percent)
+		c.percent = percent
+	}
+	runtime.SetFinalizer(c, (*gcCycle).ended)
+}
+
+// gcPercent returns how much garbage may lie around beside so many bytes that are alive, in steps of ten percent of the latter.
+func gcPercent(live uint64) int {
+	percent := gcSpare * 100 / max(live, 1)
+	return int(min(max(percent, gcLeast), gcMost)) / 10 * 10
+}
