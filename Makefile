@@ -8,6 +8,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 LDFLAGS := -X main.version=$(VERSION)
 FUZZTIME ?= 20s
 BENCH ?= .
+SERVED ?= -large
 IMAGES ?= 10000
 FAULTS ?= 3000
 BACKUPS ?= 200
@@ -80,8 +81,16 @@ test: ## run check, then every test with the race detector
 check: check-go check-proto check-gen check-ui ## format, vet, lint, breaking changes, generated code, go.mod, types of the web UI
 
 .PHONY: bench
-bench: ## run the benchmarks (BENCH=pattern)
-	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+bench: bench-go ## run bench-go, then measure the served program beside other servers (SERVED='-quick -only REST', flags of cmd/bench)
+	go run ./cmd/bench -go .make/bench/go.txt $(SERVED)
+
+# Without a pattern, those of the history are left out, whose databases take minutes to write. What goals are about is run several times.
+.PHONY: bench-go
+bench-go: ## run the Go benchmarks of evaluation, store and codecs (BENCH=pattern)
+	@mkdir -p .make/bench
+	go test -run '^$$' -bench '$(BENCH)' $(if $(filter .,$(BENCH)),-skip '^Benchmark(At|Changes|History|Fold)$$') -benchmem -benchtime 100ms \
+		./server/eval ./store ./server/rest $(wildcard ./server/wire) | tee .make/bench/go.txt
+	go test -run '^$$' -bench '^Benchmark(Anchor|Variant10000|Publish.*)$$' -benchmem -benchtime 100ms -count 5 ./server/eval ./server | tee -a .make/bench/go.txt
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME=20s

@@ -14,7 +14,7 @@ import (
 const (
 	// cacheAnswers and cacheBytes bound what is kept; the latter the bytes of messages and encodings.
 	cacheAnswers = 32
-	cacheBytes   = 24 << 20
+	cacheBytes   = 48 << 20
 	// cacheItem is what an item of a message takes beside its document, which the state holds anyway, in bytes.
 	cacheItem = 256
 	// cacheLeast is the number of items from which an answer is worth being kept.
@@ -67,10 +67,13 @@ func cached[M interface {
 		return message, nil
 	}
 	message, err := build()
-	if items := answerItems(message); err == nil && items >= cacheLeast {
+	if err != nil {
+		return nil, err
+	}
+	if items := answerItems(message); items >= cacheLeast {
 		k.put(&cachedAnswer{key: key, revision: revision, message: message, bytes: items * cacheItem})
 	}
-	return message, err
+	return message, nil
 }
 
 // answerItems returns the number of items of an answer of a kind that is kept.
