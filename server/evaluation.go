@@ -169,6 +169,9 @@ var reasons = [...]evaluation.EvaluationReason{
 
 // missing says whether an evaluation failed because the flag does not exist.
 func missing(err error) bool {
+	if err == nil {
+		return false // before anything is allocated for errors.As
+	}
 	failed := (*eval.Error)(nil)
 	return errors.As(err, &failed) && failed.Kind == eval.NotFound
 }

@@ -26,9 +26,10 @@ const (
 func (l *Listeners) guardHTTP(next http.Handler, draining *atomic.Bool) http.Handler {
 	rpc := connect.NewErrorWriter(connect.WithRequireConnectProtocolHeader())
 	next = l.guard(l.http, rpc, next)
+	nosniff, noReferrer := []string{"nosniff"}, []string{"no-referrer"} // whoever adds to them gets a copy
 	secured := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("Referrer-Policy", "no-referrer")
+		header := w.Header()
+		header["X-Content-Type-Options"], header["Referrer-Policy"] = nosniff, noReferrer
 		next.ServeHTTP(w, r)
 	})
 	return guardPanics(secured, draining, l.http.log, func(w http.ResponseWriter, r *http.Request, err error) {
@@ -112,7 +113,7 @@ func guardSameHost(host, name string) bool {
 // guardLoopback reports whether host, without port and brackets, is localhost or an address of loopback. No name of
 // the outer world leads a browser to send one of these.
 func guardLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
+	if host == "127.0.0.1" || strings.EqualFold(host, "localhost") {
 		return true
 	}
 	addr, err := netip.ParseAddr(host)

@@ -107,12 +107,16 @@ func remoteKeys(state *store.State, namespace string, context map[string]string)
 // etag names a bulk answer: everything that it is made of goes into the hash. It is weak, since the same answer may be sent
 // compressed or indented.
 func (o *remote) etag(state *store.State, namespace string, stream rest.EventStream, context map[string]string) string {
-	hash := sha256.New()
-	fmt.Fprintf(hash, "%q %q %q %d", o.version, state.Position().Epoch, stream.Endpoint.RequestURI, state.NamespaceRevision(namespace))
+	made := strconv.AppendUint(make([]byte, 0, 512), state.NamespaceRevision(namespace), 10)
+	made = strconv.AppendQuote(made, o.version)
+	made = strconv.AppendQuote(made, state.Position().Epoch)
+	made = strconv.AppendQuote(made, stream.Endpoint.RequestURI)
 	for _, property := range slices.Sorted(maps.Keys(context)) {
-		fmt.Fprintf(hash, " %q %q", property, context[property])
+		made = strconv.AppendQuote(made, property)
+		made = strconv.AppendQuote(made, context[property])
 	}
-	return `W/"` + hex.EncodeToString(hash.Sum(nil)[:16]) + `"`
+	sum := sha256.Sum256(made)
+	return `W/"` + hex.EncodeToString(sum[:16]) + `"`
 }
 
 // unchanged sends the ETag, and says whether the caller's If-None-Match has it, in which case the answer is a 304.
@@ -148,10 +152,10 @@ func (o *remote) evaluate(
 	snapshot *eval.Snapshot, namespace, key string, context map[string]string,
 ) (*ofrep.EvaluatedFlag, evaluated, error) {
 	flag, err := o.counting.flag(snapshot, namespace, key)
-	if missing(err) {
-		return nil, evaluated{}, notFound("flag was not found %s", key)
-	}
 	if err != nil {
+		if missing(err) {
+			err = notFound("flag was not found %s", key)
+		}
 		return nil, evaluated{}, err
 	}
 	var result eval.Result

@@ -5,9 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"io/fs"
+	"maps"
 	"mime"
 	"net/http"
 	urlpath "path"
+	"slices"
 	"strings"
 	"time"
 )
@@ -44,10 +46,15 @@ var securityHeaders = http.Header{
 
 // secured adds the security headers to what next answers.
 func secured(next http.Handler) http.Handler {
+	names := slices.Sorted(maps.Keys(securityHeaders)) // since walking a map costs more than this
+	values := make([][]string, len(names))
+	for i, name := range names {
+		values[i] = securityHeaders[name][:1:1] // whoever adds to it gets a copy
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
-		for name, values := range securityHeaders {
-			header[name] = values[:1:1] // whoever adds to it gets a copy
+		for i, name := range names {
+			header[name] = values[i]
 		}
 		next.ServeHTTP(w, r)
 	})

@@ -86,19 +86,19 @@ func (v *validator) checkOurs(request proto.Message, found []violation) error {
 
 // violations returns what is wrong with a request, in the order in which the contract checks.
 func (v *validator) violations(request proto.Message) ([]violation, error) {
-	var broken *protovalidate.ValidationError
-	err := v.rules.Validate(request)
-	if err != nil && !errors.As(err, &broken) {
-		return nil, fmt.Errorf("validate %s: %w", request.ProtoReflect().Descriptor().FullName(), err)
-	}
 	var found []violation
-	if broken != nil {
+	if err := v.rules.Validate(request); err != nil {
+		var broken *protovalidate.ValidationError
+		if !errors.As(err, &broken) {
+			return nil, fmt.Errorf("validate %s: %w", request.ProtoReflect().Descriptor().FullName(), err)
+		}
 		for _, one := range broken.Violations {
 			found = append(found, describe(request.ProtoReflect().Descriptor(), one))
 		}
 	}
-	found = append(found, codeRules(request)...)
-	slices.SortStableFunc(found, func(a, b violation) int { return cmp.Compare(a.order, b.order) })
+	if found = append(found, codeRules(request)...); len(found) > 1 {
+		slices.SortStableFunc(found, func(a, b violation) int { return cmp.Compare(a.order, b.order) })
+	}
 	return found, nil
 }
 

@@ -8,12 +8,15 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/burgeehq/burgee/gen/flipt"
 	"github.com/burgeehq/burgee/gen/flipt/evaluation"
 	"github.com/burgeehq/burgee/gen/flipt/evaluation/evaluationconnect"
 	"github.com/burgeehq/burgee/gen/flipt/fliptconnect"
+	"github.com/burgeehq/burgee/gen/flipt/ofrep"
+	"github.com/burgeehq/burgee/gen/flipt/ofrep/ofrepconnect"
 )
 
 type evaluator struct {
@@ -46,10 +49,21 @@ func (d *discard) WriteHeader(status int)      { d.status = status }
 func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
 func (d *discard) Flush()                      {}
 
+type remote struct {
+	ofrepconnect.UnimplementedOFREPServiceHandler
+}
+
+func (remote) EvaluateFlag(_ context.Context, r *ofrep.EvaluateFlagRequest) (*ofrep.EvaluatedFlag, error) {
+	return &ofrep.EvaluatedFlag{
+		Key: r.Key, Reason: ofrep.EvaluateReason_TARGETING_MATCH, Variant: "blue", Metadata: new(structpb.Struct), Value: structpb.NewStringValue("blue"),
+	}, nil
+}
+
 func benchmark(b *testing.B, line, target, body string, direct bool) {
+	ofrepPath, ofrepHandler := ofrepconnect.NewOFREPServiceHandler(remote{}, HandlerOptions()...)
 	path, handler := evaluationconnect.NewEvaluationServiceHandler(evaluator{}, HandlerOptions()...)
 	flagPath, flagHandler := fliptconnect.NewFliptHandler(flags{}, HandlerOptions()...)
-	h, err := New([]Service{{path, handler}, {flagPath, flagHandler}}, Options{})
+	h, err := New([]Service{{path, handler}, {flagPath, flagHandler}, {ofrepPath, ofrepHandler}}, Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -82,6 +96,11 @@ func BenchmarkRESTVariant(b *testing.B) {
 // BenchmarkConnectVariant is the same without the edge: what is left of it above is what the edge costs.
 func BenchmarkConnectVariant(b *testing.B) {
 	benchmark(b, "POST", evaluationconnect.EvaluationServiceVariantProcedure, variantBody, true)
+}
+
+// BenchmarkRESTRemote is an OFREP evaluation, whose context becomes one of strings.
+func BenchmarkRESTRemote(b *testing.B) {
+	benchmark(b, "POST", "/ofrep/v1/evaluate/flags/color", `{"context":{"targetingKey":"u1","tier":"gold","age":42,"beta":true}}`, false)
 }
 
 // BenchmarkRESTGetFlag is a request with path variables, which vanguard decodes.

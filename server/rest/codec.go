@@ -77,6 +77,14 @@ func (edgeCodec) Unmarshal(data []byte, message proto.Message) error {
 // Marshal appends a message to base as compact JSON: lowerCamelCase names in the order of declaration, zero values
 // written, absent messages and optional fields left out, enums by name. Equal messages give equal bytes.
 func Marshal(base []byte, message proto.Message) ([]byte, error) {
+	if data, ok := writeHot(base, message); ok {
+		return data, nil
+	}
+	return marshalAny(base, message)
+}
+
+// marshalAny is Marshal by protojson.
+func marshalAny(base []byte, message proto.Message) ([]byte, error) {
 	data, err := protojson.MarshalOptions{EmitDefaultValues: true}.MarshalAppend(base, message)
 	if err != nil {
 		return nil, fmt.Errorf("write json: %w", err)
@@ -109,6 +117,14 @@ func compact(data []byte) []byte {
 // message. It takes all that protojson takes, but enum numbers with a fraction, and more: see the package comment and
 // section 5 of the contract. Its errors are meant for clients and have the contract's texts.
 func Unmarshal(data []byte, message proto.Message) error {
+	if readHot(data, message) {
+		return nil
+	}
+	return unmarshalAny(data, message)
+}
+
+// unmarshalAny is Unmarshal by protojson and what goes beyond that.
+func unmarshalAny(data []byte, message proto.Message) error {
 	fraction, err := survey(data)
 	if err != nil {
 		return err

@@ -15,6 +15,14 @@
 // the bodies and statuses of the contract. Requests of the Connect, gRPC and gRPC-Web protocols go to the handlers as they
 // are.
 //
+// A POST whose body is all of the message goes to its handler without vanguard, as a call of Connect in JSON, and costs a
+// quarter; so do evaluations of OFREP, whose bodies are written anew anyway. Nothing else of the above changes for them.
+//
+// # The busiest messages
+//
+// Requests for evaluations and their answers are read and written by hand, where there is nothing unusual about them; all else
+// is left to protojson, so that results, bytes and errors are its own either way.
+//
 // # Headers between handlers and edge
 //
 //   - X-Etag of a response becomes its Etag as it is, quoted or not; X-Http-Code: 304 makes it a 304 without body. A request's

@@ -34,28 +34,47 @@ type failure struct {
 	Details json.RawMessage
 }
 
-// readFailure reads the error that vanguard has written with some HTTP status. A body that is no such error is a message
-// of vanguard, or of connect, about the request as HTTP.
-func readFailure(status int, body []byte, keepDetails bool) failure {
-	var wire struct {
-		Code    uint32          `json:"code"`
-		Message string          `json:"message"`
-		Details json.RawMessage `json:"details"`
+// readFailure reads the error that came with some HTTP status. A body that is no error is a message of vanguard, or of connect,
+// about the request as HTTP.
+func (r *route) readFailure(status int, body []byte) failure {
+	f, ok := readStatus(body)
+	if r.direct != nil {
+		f, ok = readConnect(body)
 	}
-	if json.Unmarshal(body, &wire) != nil || wire.Code == 0 {
-		f := failure{Code: codeOf(status), Message: strings.TrimSpace(string(body))}
+	if !ok {
+		f = failure{Code: codeOf(status), Message: strings.TrimSpace(string(body))}
 		if f.Code == connect.CodeInternal {
 			f.Message = "internal error"
 		}
 		return f
 	}
 	// The codec's error comes back so from a handler that was given the body as it is.
-	message := strings.TrimPrefix(wire.Message, "unmarshal message: ")
-	f := failure{Code: connect.Code(wire.Code), Message: message}
-	if keepDetails {
-		f.Details = wire.Details
+	f.Message = strings.TrimPrefix(f.Message, "unmarshal message: ")
+	if !r.ours {
+		f.Details = nil
 	}
 	return f
+}
+
+// readStatus reads an error as vanguard writes it.
+func readStatus(body []byte) (failure, bool) {
+	var wire struct {
+		Code    uint32          `json:"code"`
+		Message string          `json:"message"`
+		Details json.RawMessage `json:"details"`
+	}
+	err := json.Unmarshal(body, &wire)
+	return failure{Code: connect.Code(wire.Code), Message: wire.Message, Details: wire.Details}, err == nil && wire.Code != 0
+}
+
+// readConnect reads an error as a handler writes it, but not its details.
+func readConnect(body []byte) (failure, bool) {
+	var wire struct {
+		Code    connect.Code `json:"code"`
+		Message string       `json:"message"`
+	}
+	err := json.Unmarshal(body, &wire)
+	return failure{Code: wire.Code, Message: wire.Message}, err == nil && wire.Code != 0
 }
 
 func (f failure) body() []byte {

@@ -109,7 +109,7 @@ func TestErrorsOfHTTP(t *testing.T) {
 		http.StatusTeapot:                {Code: connect.CodeInternal, Message: "internal error"},
 	} {
 		for _, body := range []string{"text\n", "text"} {
-			got := readFailure(status, []byte(body), true)
+			got := (&route{ours: true}).readFailure(status, []byte(body))
 			if got.Code != want.Code || got.Message != want.Message || string(got.body()) != string(want.body()) {
 				t.Errorf("%d: got %s, want %s", status, got.body(), want.body())
 			}

@@ -9,7 +9,6 @@ import (
 	"io"
 	"math"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -25,54 +24,71 @@ const (
 	prettyMedia = "application/json+pretty"
 )
 
-// translate returns the request that vanguard gets in place of r, and what ends its context.
-func (e *edge) translate(ctx context.Context, w http.ResponseWriter, r *http.Request, to *route, path []string) (*http.Request, context.CancelFunc, *connect.Error) {
+// translate makes the request that the handler gets, through vanguard or not, in place of the client's.
+func (a *answer) translate(path []string) *connect.Error {
+	r, to := a.outer, a.route
 	for i, s := range to.template {
 		if s.variable && !utf8.ValidString(path[i]) {
-			return nil, nil, invalid("parsing path parameter %q: %v", s.text, errNotUTF8)
+			return invalid("parsing path parameter %q: %v", s.text, errNotUTF8)
 		}
 	}
-	inner := r.WithContext(ctx)
-	inner.Method = to.verb
-	inner.URL = &url.URL{Path: to.expand(path)}
+	target := &a.target
+	target.Path = to.procedure
+	if to.direct == nil {
+		target.Path = to.expand(path)
+	}
 	if !to.bodyIsMessage {
 		query, err := readQuery(to, r.URL.RawQuery)
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
-		inner.URL.RawQuery = query.Encode()
+		target.RawQuery = query.Encode()
 	}
-	timeout, limited, err := grpcTimeout(r.Header.Get("Grpc-Timeout"))
+	timeout, limited, err := grpcTimeout(first(r.Header, "Grpc-Timeout"))
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	inner.Header = innerHeader(r.Header)
-	inner.Body, inner.ContentLength = http.NoBody, 0
-	inner.TransferEncoding = nil
+	header := innerHeader(r.Header)
+	size, source := 0, io.ReadCloser(http.NoBody)
 	if to.hasBody {
-		body, err := e.readBody(w, r, path[0] == "ofrep")
+		body, err := a.readBody()
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
-		inner.Body, inner.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		a.held.Reset(body)
+		size, source = len(body), &a.held
 		if contentType := to.contentType(r.Header); contentType != "" {
-			inner.Header.Set("Content-Type", contentType)
+			header["Content-Type"] = []string{contentType}
 		}
 	}
-	cancel := context.CancelFunc(func() {})
-	if limited {
-		ctx, cancel = context.WithTimeout(ctx, timeout)
-		inner = inner.WithContext(ctx)
+	if to.direct != nil { // as vanguard says it
+		header["Connect-Protocol-Version"] = []string{"1"}
 	}
-	return inner, cancel, nil
+	if a.ofrep || to.direct == nil {
+		r = r.WithContext(context.WithValue(r.Context(), answerKey{}, a))
+	}
+	if limited {
+		ctx, cancel := context.WithTimeout(r.Context(), timeout)
+		r, a.cancel = r.WithContext(ctx), cancel
+	}
+	a.inner = *r
+	a.inner.Method, a.inner.URL, a.inner.Header = to.verb, target, header
+	a.inner.Body, a.inner.ContentLength, a.inner.TransferEncoding = source, int64(size), nil
+	return nil
 }
+
+// heldBody is a body that is in memory.
+type heldBody struct{ bytes.Reader }
+
+// Close does nothing.
+func (*heldBody) Close() error { return nil }
 
 // contentType returns the media type that vanguard shall see: for JSON always the one that it knows.
 func (r *route) contentType(h http.Header) string {
 	if !r.rawRequest {
 		return "application/json"
 	}
-	contentType := h.Get("Content-Type")
+	contentType := first(h, "Content-Type")
 	// Vanguard would take these for rpc protocols.
 	if strings.HasPrefix(contentType, "application/grpc") || strings.HasPrefix(contentType, "application/connect") {
 		return "application/octet-stream"
@@ -84,13 +100,18 @@ func (r *route) contentType(h http.Header) string {
 func innerHeader(outer http.Header) http.Header {
 	const metadata = "Grpc-Metadata-"
 	inner := make(http.Header, len(outer))
+	hasMetadata := false
 	for name, values := range outer {
 		if !isReserved(name) && !strings.HasPrefix(name, "Grpcgateway-") {
 			inner[name] = values
 		}
+		hasMetadata = hasMetadata || strings.HasPrefix(name, metadata)
 	}
 	if tags := outer["If-None-Match"]; len(tags) > 0 {
 		inner["Grpcgateway-If-None-Match"] = tags
+	}
+	if !hasMetadata {
+		return inner
 	}
 	for name, values := range outer {
 		name, ok := strings.CutPrefix(name, metadata)
@@ -99,6 +120,14 @@ func innerHeader(outer http.Header) http.Header {
 		}
 	}
 	return inner
+}
+
+// first is h.Get for a name in its canonical form, at a fraction of the cost.
+func first(h http.Header, name string) string {
+	if values := h[name]; len(values) > 0 {
+		return values[0]
+	}
+	return ""
 }
 
 // isReserved says whether a request header is for the edge alone: it would mean something else to vanguard or to connect.
@@ -111,25 +140,27 @@ func isReserved(name string) bool {
 	return strings.HasPrefix(name, "Grpc-") || strings.HasPrefix(name, "Connect-")
 }
 
-// readBody returns the body of a request as the codec can take it.
-func (e *edge) readBody(w http.ResponseWriter, r *http.Request, ofrep bool) ([]byte, *connect.Error) {
-	limit := e.maxBody(r.URL.Path)
-	body, err := readBody(w, r, limit)
+// readBody returns the body of the request as the codec can take it. It is good until release.
+func (a *answer) readBody() ([]byte, *connect.Error) {
+	limit := a.edge.maxBody(a.outer.URL.Path)
+	body, err := a.readText(limit)
 	switch {
-	case !ofrep:
+	case !a.ofrep:
 		return body, err
+	case err == nil && a.route.direct == nil: // the key is in the path
+		return readContext(body, nil, limit, nil)
 	case err == nil:
-		return readContext(body, limit)
+		return readContext(body, a.key, limit, a.body.AvailableBuffer())
 	case err.Code() == connect.CodeInvalidArgument:
 		SetErrorCode(err, parseError)
 	}
 	return nil, err
 }
 
-// readBody returns the body of a request, decompressed. It holds limit, in bytes, before and after that.
-func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *connect.Error) {
-	compressed := false
-	switch encoding := strings.ToLower(r.Header.Get("Content-Encoding")); encoding {
+// readText returns the body of the request, decompressed. It holds limit, in bytes, before and after that.
+func (a *answer) readText(limit int64) ([]byte, *connect.Error) {
+	r, compressed := a.outer, false
+	switch encoding := strings.ToLower(first(r.Header, "Content-Encoding")); encoding {
 	case "", "identity":
 	case "gzip":
 		compressed = true
@@ -139,19 +170,44 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *con
 	if r.ContentLength > limit {
 		return nil, tooLarge("request body", limit)
 	}
-	var body bytes.Buffer
-	body.Grow(int(min(max(r.ContentLength, 0), maxTrusted)) + bytes.MinRead)
-	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, limit))
-	if exceeded := (*http.MaxBytesError)(nil); errors.As(err, &exceeded) {
+	size := int(min(max(r.ContentLength, 0), maxTrusted))
+	if a.ofrep {
+		size += size // for the context
+	}
+	a.body.Grow(size + bytes.MinRead)
+	source := io.Reader(r.Body)
+	if r.ContentLength < 0 { // otherwise it ends there
+		source = http.MaxBytesReader(a.w, r.Body, limit)
+	}
+	_, err := a.body.ReadFrom(source)
+	if exceeded := (*http.MaxBytesError)(nil); errors.As(err, &exceeded) || int64(a.body.Len()) > limit {
 		return nil, tooLarge("request body", limit)
 	}
 	if err != nil {
 		return nil, invalid("read request body: %v", err)
 	}
 	if !compressed {
-		return body.Bytes(), nil
+		return a.body.Bytes(), nil
 	}
-	return inflate(&body, limit)
+	return inflate(&a.body, limit)
+}
+
+// release ends what the request was given, and leaves the answer to another one. The handler has returned.
+func (a *answer) release() {
+	if a.cancel != nil {
+		a.cancel()
+	}
+	if !a.done { // in a panic, of which nobody knows where it leads
+		return
+	}
+	clear(a.header)
+	empty := answer{edge: a.edge, header: a.header}
+	if a.body.Cap() <= maxTrusted {
+		a.body.Reset()
+		empty.body = a.body
+	}
+	*a = empty
+	a.edge.answers.Put(a)
 }
 
 func inflate(compressed io.Reader, limit int64) ([]byte, *connect.Error) {
@@ -199,7 +255,7 @@ func grpcTimeout(text string) (timeout time.Duration, limited bool, problem *con
 // wantsPretty says whether a request asks for the indented form of the response.
 func wantsPretty(r *http.Request) bool {
 	// What of the query can be parsed counts.
-	if r.URL.Query().Has("pretty") || isPretty(r.Header.Get("Content-Type")) {
+	if r.URL.RawQuery != "" && r.URL.Query().Has("pretty") || isPretty(first(r.Header, "Content-Type")) {
 		return true
 	}
 	for _, line := range r.Header["Accept"] {
@@ -226,8 +282,11 @@ func acceptsGzip(h http.Header) bool {
 				continue
 			}
 			weight, isWeight := strings.CutPrefix(strings.TrimSpace(parameters), "q=")
+			if !isWeight {
+				return true
+			}
 			quality, err := strconv.ParseFloat(weight, 64)
-			return !isWeight || err != nil || quality > 0
+			return err != nil || quality > 0
 		}
 	}
 	return false

@@ -7,9 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -18,23 +18,30 @@ import (
 // minCompressed is the least size, in bytes, of a response that is worth compressing.
 const minCompressed = 1024
 
-// answer takes what vanguard writes and sends what the contract wants. It belongs to one request.
+// answer takes what vanguard or a handler writes and sends what the contract wants. It belongs to one request at a time.
 type answer struct {
-	w           http.ResponseWriter
-	ctx         context.Context
-	compressors *sync.Pool
-	route       *route
-	query       string
+	edge  *edge
+	w     http.ResponseWriter
+	route *route
+	// The request as it came, and as it goes on: with target and held as its parts, and the query, which vanguard clears.
+	outer  *http.Request
+	inner  http.Request
+	target url.URL
+	held   heldBody
+	query  string
+	cancel context.CancelFunc // nil where there is no time limit
+	body   bytes.Buffer       // what the body of outer is read into
 	// What the request asks for.
-	ofrep, pretty, gzip bool
+	ofrep, pretty bool
 	// Of an OFREP evaluation: the flag, if it is of one, and those that fail, if it is of several.
 	key  *string
 	bulk Bulk
-	// What vanguard has written. The header is apart from that of w, of which others may have set parts.
+	// What was written. The header is apart from that of w, of which others may have set parts.
 	header http.Header
 	status int
-	body   bytes.Buffer
+	kept   bytes.Buffer
 	sent   bool
+	done   bool // all of it has returned
 }
 
 func (a *answer) Header() http.Header { return a.header }
@@ -48,20 +55,21 @@ func (a *answer) WriteHeader(status int) {
 // Write sends a body that comes whole, as those of successes do, and keeps the others until finish.
 func (a *answer) Write(data []byte) (int, error) {
 	a.WriteHeader(http.StatusOK)
-	if a.body.Len() == 0 && a.status == http.StatusOK && a.header.Get("Content-Length") == strconv.Itoa(len(data)) {
+	whole := a.route.direct != nil || first(a.header, "Content-Length") == strconv.Itoa(len(data))
+	if a.status == http.StatusOK && whole && a.kept.Len() == 0 {
 		a.send(data)
 		return len(data), nil
 	}
-	return a.body.Write(data)
+	return a.kept.Write(data)
 }
 
 // Flush does nothing, but vanguard insists on it.
 func (a *answer) Flush() {}
 
-// finish sends what was kept. It must be called once, after vanguard has returned.
+// finish sends what was kept. It must be called once, after vanguard or the handler has returned.
 func (a *answer) finish() {
 	if !a.sent {
-		a.send(a.body.Bytes())
+		a.send(a.kept.Bytes())
 	}
 }
 
@@ -73,11 +81,11 @@ func (a *answer) send(body []byte) {
 	case a.status == 0:
 		a.fail(connect.NewError(connect.CodeInternal, errors.New("internal error")))
 	case a.status != http.StatusOK:
-		f := readFailure(a.status, body, a.route.ours)
+		f := a.route.readFailure(a.status, body)
 		a.sendFailure(f, a.route.status(f.Code))
-	case errors.Is(a.ctx.Err(), context.DeadlineExceeded):
+	case errors.Is(a.inner.Context().Err(), context.DeadlineExceeded):
 		a.fail(connect.NewError(connect.CodeDeadlineExceeded, context.DeadlineExceeded))
-	case a.header.Get("X-Http-Code") == strconv.Itoa(http.StatusNotModified):
+	case first(a.header, "X-Http-Code") == strconv.Itoa(http.StatusNotModified):
 		a.copyHeader()
 		a.w.Header().Del("Content-Type")
 		a.sent = true
@@ -129,7 +137,11 @@ func (a *answer) sendFailure(f failure, status int) {
 func (a *answer) copyHeader() {
 	h := a.w.Header()
 	for name, values := range a.header {
-		if !isInternal(name) {
+		switch {
+		case isInternal(name):
+		case h[name] == nil:
+			h[name] = values
+		default:
 			h[name] = append(h[name], values...)
 		}
 	}
@@ -154,13 +166,16 @@ func (a *answer) sendBody(status int, body []byte) {
 	a.sent = true
 	h := a.w.Header()
 	if len(body) < minCompressed {
-		h.Set("Content-Length", strconv.Itoa(len(body)))
+		// Of an answer as short as this net/http itself says the length, without room in the map of headers; but not to HEAD.
+		if a.outer.Method == http.MethodHead {
+			h.Set("Content-Length", strconv.Itoa(len(body)))
+		}
 		a.w.WriteHeader(status)
 		_, _ = a.w.Write(body)
 		return
 	}
 	h.Add("Vary", "Accept-Encoding")
-	if !a.gzip {
+	if !acceptsGzip(a.outer.Header) {
 		h.Set("Content-Length", strconv.Itoa(len(body)))
 		a.w.WriteHeader(status)
 		_, _ = a.w.Write(body)
@@ -169,8 +184,8 @@ func (a *answer) sendBody(status int, body []byte) {
 	h.Set("Content-Encoding", "gzip")
 	h.Del("Content-Length")
 	a.w.WriteHeader(status)
-	compressor := a.compressors.Get().(*gzip.Writer)
-	defer a.compressors.Put(compressor)
+	compressor := a.edge.compressors.Get().(*gzip.Writer)
+	defer a.edge.compressors.Put(compressor)
 	compressor.Reset(a.w)
 	_, _ = compressor.Write(body)
 	_ = compressor.Close()

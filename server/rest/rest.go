@@ -2,7 +2,6 @@ package rest
 
 import (
 	"compress/gzip"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -61,6 +60,7 @@ func New(services []Service, o Options) (http.Handler, error) {
 			return w
 		}},
 	}
+	e.answers = &sync.Pool{New: func() any { return &answer{edge: e, header: http.Header{}} }}
 	if e.fallback == nil {
 		e.fallback = http.NotFoundHandler()
 	}
@@ -74,7 +74,7 @@ func New(services []Service, o Options) (http.Handler, error) {
 		if err != nil {
 			return nil, err
 		}
-		raw, err := e.routes.addService(schema)
+		raw, err := e.routes.addService(schema, s.Handler)
 		if err != nil {
 			return nil, err
 		}
@@ -94,6 +94,8 @@ func New(services []Service, o Options) (http.Handler, error) {
 		return nil, fmt.Errorf("rest transcoder: %w", err)
 	}
 	e.transcoder = transcoder
+	e.plain = map[string]plainRoute{}
+	e.routes.addPlain(e.plain)
 	return e, nil
 }
 
@@ -114,17 +116,23 @@ func findService(path string) (protoreflect.ServiceDescriptor, error) {
 type edge struct {
 	services    map[string]http.Handler
 	routes      *node
+	plain       map[string]plainRoute // by path
 	transcoder  http.Handler
 	fallback    http.Handler
 	maxBody     func(path string) int64
 	compressors *sync.Pool
+	answers     *sync.Pool // empty ones
 }
 
 // ServeHTTP never changes r.
 func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if known, ok := e.plain[r.URL.Path]; ok && r.URL.RawPath == "" && r.Method == known.to.verb {
+		e.serveREST(w, r, known.path, known.to)
+		return
+	}
 	path := splitPath(r.URL)
 	if isMounted(path) {
-		e.serveREST(w, r, path)
+		e.serveREST(w, r, path, nil)
 		return
 	}
 	if service, ok := e.services["/"+path[0]+"/"]; ok {
@@ -134,36 +142,43 @@ func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	e.fallback.ServeHTTP(w, r)
 }
 
-func (e *edge) serveREST(w http.ResponseWriter, r *http.Request, path []string) {
-	a := &answer{
-		w:           w,
-		compressors: e.compressors,
-		ofrep:       path[0] == "ofrep",
-		pretty:      wantsPretty(r),
-		gzip:        acceptsGzip(r.Header),
-		header:      http.Header{},
-	}
-	if path[len(path)-1] == "" {
-		path = path[:len(path)-1]
-	}
-	path = joinKey(path)
-	to, problem := e.match(r.Method, path)
-	if problem != nil {
+// serveREST serves a path of the REST interface, whose route need not be known.
+func (e *edge) serveREST(w http.ResponseWriter, r *http.Request, path []string, to *route) {
+	a := e.answers.Get().(*answer)
+	a.w, a.outer, a.ofrep, a.pretty = w, r, path[0] == "ofrep", wantsPretty(r)
+	defer a.release()
+	if problem := a.serve(path, to); problem != nil {
 		a.fail(problem)
-		return
+	}
+	a.done = true
+}
+
+// serve answers a request unless the edge has an error of its own.
+func (a *answer) serve(path []string, to *route) (problem *connect.Error) {
+	if to == nil {
+		if path[len(path)-1] == "" {
+			path = path[:len(path)-1]
+		}
+		path = joinKey(path)
+		if to, problem = a.edge.match(a.outer.Method, path); problem != nil {
+			return problem
+		}
 	}
 	if a.ofrep && len(path) > len(flagsPath) {
 		a.key = &path[len(flagsPath)]
 	}
-	inner, cancel, problem := e.translate(context.WithValue(r.Context(), answerKey{}, a), w, r, to, path)
-	if problem != nil {
-		a.fail(problem)
-		return
+	a.route = to
+	if problem := a.translate(path); problem != nil {
+		return problem
 	}
-	defer cancel()
-	a.route, a.ctx, a.query = to, inner.Context(), inner.URL.RawQuery
-	e.transcoder.ServeHTTP(a, inner)
+	if to.direct != nil {
+		to.direct.ServeHTTP(a, &a.inner)
+	} else {
+		a.query = a.inner.URL.RawQuery
+		a.edge.transcoder.ServeHTTP(a, &a.inner)
+	}
 	a.finish()
+	return nil
 }
 
 // match returns the route of a path. An empty segment matches nothing.

@@ -21,11 +21,17 @@ type route struct {
 	hasBody, bodyIsMessage bool
 	// Whether the body of the request, or of the response, is a google.api.HttpBody and so taken as it is.
 	rawRequest, rawResponse bool
+	// Whether the body of the response is the whole message.
+	wholeResponse bool
 	// What query parameters may set.
 	query  []protoreflect.FieldDescriptor
 	output protoreflect.MessageType
 	// Whether the rpc is one of our own services: errors keep their details, and a failed precondition is a 412.
 	ours bool
+	// Of a route whose body is all that its handler needs: the path of its rpc, and its handler, to which it goes without
+	// vanguard. Otherwise empty and nil.
+	procedure string
+	direct    http.Handler
 }
 
 // segment is a part of a path: literal text, or a variable that takes any.
@@ -40,6 +46,32 @@ type node struct {
 	variable *node
 	// By HTTP method.
 	routes map[string]*route
+}
+
+// plainRoute is a busy route: it has no variables and goes without vanguard. Its path stands in the URL as it is.
+type plainRoute struct {
+	path []string
+	to   *route
+}
+
+// addPlain adds the plain routes below a node, by their paths.
+func (n *node) addPlain(to map[string]plainRoute) {
+	for _, r := range n.routes {
+		if r.direct == nil || r.hasFlagKey() {
+			continue
+		}
+		path := make([]string, len(r.template))
+		for i, s := range r.template {
+			path[i] = s.text
+		}
+		to["/"+strings.Join(path, "/")] = plainRoute{path, r}
+	}
+	for _, next := range n.literals {
+		next.addPlain(to)
+	}
+	if n.variable != nil {
+		n.variable.addPlain(to)
+	}
 }
 
 // find returns the route of a path, and whether any method has one. A literal goes before a variable, as long as it has
@@ -90,9 +122,9 @@ func (n *node) child(s segment) *node {
 	return n.literals[s.text]
 }
 
-// addService adds the bindings of a service. It reports whether one of them has a google.api.HttpBody, whose bytes JSON
-// would have to spell out.
-func (n *node) addService(service protoreflect.ServiceDescriptor) (raw bool, err error) {
+// addService adds the bindings of a service with its handler. It reports whether one of them has a google.api.HttpBody, whose
+// bytes JSON would have to spell out.
+func (n *node) addService(service protoreflect.ServiceDescriptor, handler http.Handler) (raw bool, err error) {
 	methods := service.Methods()
 	for i := range methods.Len() {
 		method := methods.Get(i)
@@ -103,6 +135,9 @@ func (n *node) addService(service protoreflect.ServiceDescriptor) (raw bool, err
 			}
 			if err := n.insert(r); err != nil {
 				return false, fmt.Errorf("binding of %s: %w", method.FullName(), err)
+			}
+			if r.bodyIsAll() {
+				r.procedure, r.direct = "/"+string(service.FullName())+"/"+string(method.Name()), handler
 			}
 			raw = raw || r.rawRequest || r.rawResponse
 		}
@@ -135,6 +170,7 @@ func newRoute(method protoreflect.MethodDescriptor, rule *annotations.HttpRule) 
 		bodyIsMessage: rule.GetBody() == "*",
 		rawRequest:    isHTTPBody(method.Input(), rule.GetBody()),
 		rawResponse:   isHTTPBody(method.Output(), rule.GetResponseBody()),
+		wholeResponse: rule.GetResponseBody() == "",
 		output:        output,
 		ours:          strings.HasPrefix(string(method.FullName()), "burgee."),
 	}
@@ -151,6 +187,24 @@ func newRoute(method protoreflect.MethodDescriptor, rule *annotations.HttpRule) 
 		}
 	}
 	return r, nil
+}
+
+// bodyIsAll says whether the body is all of the request, and the response all of the answer. The one variable of an OFREP path
+// is written into the body with its context. Errors of our own services are left to vanguard, which spells their details out.
+func (r *route) bodyIsAll() bool {
+	variables := 0
+	for _, s := range r.template {
+		if s.variable {
+			variables++
+		}
+	}
+	return r.verb == http.MethodPost && r.bodyIsMessage && !r.rawRequest && !r.rawResponse && r.wholeResponse && !r.ours &&
+		(variables == 0 || r.hasFlagKey() && variables == 1)
+}
+
+// hasFlagKey says whether a route is that of an OFREP evaluation of one flag.
+func (r *route) hasFlagKey() bool {
+	return len(r.template) == len(flagsPath)+1 && r.template[0].text == flagsPath[0] && r.template[len(flagsPath)] == segment{"key", true}
 }
 
 func pattern(rule *annotations.HttpRule) (verb, path string) {
