@@ -37,6 +37,7 @@ func (db *DB[T]) runAside(a *aside) error {
 		return reason
 	}
 	err := db.conn.transaction(func() error { return guard(func() error { return a.run(db.conn) }) })
+	db.asided.Add(1)
 	if moved := db.files.check(); moved != nil {
 		return db.stop(moved)
 	}

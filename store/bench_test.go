@@ -40,14 +40,17 @@ func realistic(n int) *storev1.Flag {
 
 func trivial(_ int, _ *store.State, changed []store.Change) (int, error) { return len(changed), nil }
 
-func tenThousand(b *testing.B) (path string, db *store.DB[int]) {
+func tenThousand(b *testing.B) (path string, db *store.DB[int]) { return filled(b, 10_000) }
+
+// filled returns a database of so many flags.
+func filled(b *testing.B, flags int) (path string, db *store.DB[int]) {
 	b.Helper()
 	path = filepath.Join(b.TempDir(), "burgee.db")
 	db, err := store.Open(context.Background(), store.Settings{Path: path}, trivial)
 	must(b, err)
 	b.Cleanup(func() { db.Close() })
 	_, _, err = store.Update(context.Background(), db, store.Author{}, func(d *store.Draft) (int, error) {
-		for n := range 10_000 {
+		for n := range flags {
 			d.CreateFlag(realistic(n))
 		}
 		return 0, nil
@@ -63,6 +66,26 @@ func toggle(ctx context.Context, db *store.DB[int], n int) error {
 		return 0, nil
 	})
 	return err
+}
+
+func BenchmarkPublish10000(b *testing.B) { benchPublish(b, 10_000) }
+
+func BenchmarkPublish100000(b *testing.B) { benchPublish(b, 100_000) }
+
+// benchPublish changes one of so many flags and publishes the new state, without the disk. What derive takes is not in it:
+// see BenchmarkApplyOne of the evaluation.
+func benchPublish(b *testing.B, flags int) {
+	_, db := filled(b, flags)
+	n := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		n += 7919
+		must(b, store.Publish(db, func(d *store.Draft) error {
+			f := d.EditFlag("default", fmt.Sprintf("flag-%05d", n%flags)).Flag
+			f.Enabled = !f.Enabled
+			return nil
+		}))
+	}
 }
 
 // BenchmarkUpdate changes one of 10,000 flags, one update after the other.
@@ -105,5 +128,25 @@ func BenchmarkOpen10k(b *testing.B) {
 			b.Fatal("flags are missing")
 		}
 		must(b, db.Close())
+	}
+}
+
+// BenchmarkLastEvaluations10000 reads when 10,000 flags of one namespace were last evaluated.
+func BenchmarkLastEvaluations10000(b *testing.B) {
+	db, err := store.Open(b.Context(), store.Settings{Path: filepath.Join(b.TempDir(), "burgee.db")}, trivial)
+	must(b, err)
+	b.Cleanup(func() { db.Close() })
+	var counts []store.Count
+	for n := range 10_000 {
+		counts = append(counts, store.Count{Namespace: "default", Flag: fmt.Sprintf("flag-%05d", n), Evaluations: 1})
+	}
+	must(b, db.AddCounts(b.Context(), counts))
+	b.ReportAllocs()
+	for b.Loop() {
+		last, err := db.LastEvaluations(b.Context(), "default")
+		must(b, err)
+		if len(last) != len(counts) {
+			b.Fatal(len(last))
+		}
 	}
 }

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
+	"sync"
 	"time"
 
 	"github.com/burgeehq/burgee/gen/flipt/evaluation"
@@ -137,8 +139,40 @@ func (db *DB[T]) Counts(ctx context.Context, q CountQuery) (points []Point, err 
 	return points, because("read counts", err)
 }
 
-// LastEvaluations returns when the flags of a namespace were last evaluated, those that ever were and were not forgotten.
+// lastSeen keeps the newest answer of LastEvaluations: lists of flags ask for it again and again, and counts are added seldom.
+type lastSeen struct {
+	// mu guards all fields, and not what is in flags, which never changes.
+	mu        sync.Mutex
+	namespace string
+	flags     map[string]time.Time // nil when there is none
+	asides    uint64
+}
+
+// LastEvaluations returns when the flags of a namespace were last evaluated, those that ever were and were not forgotten. The
+// map is the caller's.
 func (db *DB[T]) LastEvaluations(ctx context.Context, namespace string) (map[string]time.Time, error) {
+	asides := db.asided.Load() // before the look at the disk, which may show more
+	s := &db.seen
+	s.mu.Lock()
+	flags := s.flags
+	if s.namespace != namespace || s.asides != asides {
+		flags = nil
+	}
+	s.mu.Unlock()
+	if flags != nil {
+		return maps.Clone(flags), nil
+	}
+	flags, err := db.readLastEvaluations(ctx, namespace)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	s.namespace, s.flags, s.asides = namespace, flags, asides
+	s.mu.Unlock()
+	return maps.Clone(flags), nil
+}
+
+func (db *DB[T]) readLastEvaluations(ctx context.Context, namespace string) (map[string]time.Time, error) {
 	last := make(map[string]time.Time)
 	err := db.past.read(ctx, func(c *conn) error {
 		return c.query(func(r *row) error {

@@ -177,6 +177,42 @@ func TestCountsExpire(t *testing.T) {
 	}
 }
 
+// TestLastEvaluationsAreTheNewest asks again after each thing that changes the answer, and after changing the one before.
+func TestLastEvaluationsAreTheNewest(t *testing.T) {
+	t.Parallel()
+	c := openCounting(t)
+	first := *c.now.Load()
+	second := first.Add(time.Hour)
+	check := func(namespace string, want map[string]time.Time) {
+		t.Helper()
+		for range 2 {
+			got, err := c.LastEvaluations(t.Context(), namespace)
+			if err != nil || !maps.EqualFunc(got, want, time.Time.Equal) {
+				t.Errorf("%q: got %v, %v; want %v", namespace, got, err, want)
+			}
+			got["changed by the caller"] = first
+		}
+	}
+	check("n", nil)
+	c.add(t, countOf("f", "a", "r", 1))
+	check("n", map[string]time.Time{"f": first})
+	check("other", nil)
+	c.set(second)
+	c.add(t, countOf("g", "a", "r", 1))
+	check("n", map[string]time.Time{"f": first, "g": second})
+	c.set(second.Add(3 * 365 * 24 * time.Hour))
+	if _, err := c.ExpireCounts(t.Context(), store.FlagName{}); err != nil {
+		t.Fatal(err)
+	}
+	check("n", nil)
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if last, err := c.LastEvaluations(t.Context(), "n"); !errors.Is(err, store.ErrClosed) {
+		t.Errorf("after the end: %v, %v", last, err)
+	}
+}
+
 // TestCountsExpireBySlices has more flags, and more counts of one flag, than one call deletes.
 func TestCountsExpireBySlices(t *testing.T) {
 	t.Parallel()

@@ -51,7 +51,10 @@ type DB[T any] struct {
 	// readers counts the connections beside the writer's, which is the last to close. ending ends what they do.
 	readers sync.WaitGroup
 	// past is how the history is read.
-	past   *past[T]
+	past *past[T]
+	// asided counts what was done beside changes, each only when it can be seen, and the end.
+	asided atomic.Uint64
+	seen   lastSeen
 	ending context.Context
 	end    context.CancelFunc
 
@@ -181,6 +184,7 @@ func (db *DB[T]) Close() error {
 	db.mu.Lock()
 	if !db.closed {
 		db.closed = true
+		db.asided.Add(1)
 		close(db.queue)
 		db.end()
 	}

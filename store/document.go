@@ -71,6 +71,13 @@ func shallow[M proto.Message](m M) M {
 // decode returns the document of a body, linked, sharing equal strings and times as s finds them.
 func decode[D document](body []byte, s *sharer) (D, error) {
 	var none D
+	if _, ok := any(none).(*storev1.Flag); ok {
+		if doc, ok := readFlag(body, s); ok {
+			s.rollouts(doc)
+			link(doc)
+			return any(doc).(D), nil
+		}
+	}
 	doc := none.ProtoReflect().New().Interface().(D)
 	if err := proto.Unmarshal(body, doc); err != nil {
 		return none, err

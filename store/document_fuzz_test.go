@@ -18,6 +18,7 @@ func FuzzDatabaseBody(f *testing.F) {
 		case 0:
 			fuzzBody[*storev1.Namespace](t, body, KindNamespace)
 		case 1:
+			checkReadFlag(t, body)
 			fuzzBody[*storev1.Flag](t, body, KindFlag)
 		default:
 			fuzzBody[*storev1.Segment](t, body, KindSegment)

@@ -29,6 +29,17 @@ func OpenHasty[T any](ctx context.Context, s Settings, derive func(prev T, next 
 	return db, nil
 }
 
+// Publish runs a function and publishes what it changed without storing it; call nothing that writes before or meanwhile, but Close.
+func Publish[T any](db *DB[T], f func(*Draft) error) error {
+	b := &batch[T]{view: db.view.Load()}
+	if a := db.run(b, &job{run: f}); a.err != nil {
+		return a.err
+	}
+	b.view.replaced = make(chan struct{})
+	close(db.view.Swap(b.view).replaced)
+	return nil
+}
+
 // Audit is Verify of a file that is known to be a database of this version, and leaves the log that reading makes.
 func Audit(ctx context.Context, path string) (Report, error) {
 	return audit(ctx, path, int64(len(migrations())), nil)

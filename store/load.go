@@ -54,6 +54,9 @@ func load(ctx context.Context, path string) (*State, []Change, error) {
 	group.Go(func() error { return verify(checker) })
 	group.Go(func() error {
 		defer close(chunks)
+		if err := reader.readMuch(); err != nil {
+			return err
+		}
 		return reader.reading(func() (err error) {
 			found, err = read(ctx, reader, chunks)
 			return err
@@ -214,7 +217,8 @@ func decodeInto[D document](d *stored, s *sharer) error {
 	if identify(doc) != d.id {
 		return fmt.Errorf("it holds %s", identify(doc))
 	}
-	d.doc, d.created = doc, doc.GetCreated()
+	// The id with the strings of the document, which are the ones to stay.
+	d.id, d.doc, d.created = identify(doc), doc, doc.GetCreated()
 	return nil
 }
 

@@ -75,6 +75,15 @@ func (s *sharer) flag(doc *storev1.Flag) {
 			}
 		}
 	}
+	s.rollouts(doc)
+}
+
+// rollouts does for the rollouts of a flag what flag does for all of it.
+func (s *sharer) rollouts(doc *storev1.Flag) {
+	f := doc.GetFlag()
+	if f == nil {
+		return
+	}
 	for _, r := range doc.Rollouts {
 		s.time(&r.CreatedAt, &r.UpdatedAt)
 		same(&r.FlagKey, f.Key)

@@ -47,6 +47,11 @@ func openReader(ctx context.Context, path string) (*conn, error) {
 	return c, nil
 }
 
+// readMuch gives a connection room for the index of 100,000 changes, in which every document is looked up at the start.
+func (c *conn) readMuch() error {
+	return c.set(`PRAGMA cache_size = -16384`, `PRAGMA cache_size`, "-16384")
+}
+
 // openWriter opens a connection that may write, and waits at most busyTimeout for a lock. It writes nothing before configure.
 func openWriter(path string) (*conn, error) {
 	opened, err := sqlite.OpenConn(path, sqlite.OpenReadWrite)

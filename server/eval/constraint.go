@@ -2,6 +2,7 @@ package eval
 
 import (
 	"encoding/json"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -9,7 +10,131 @@ import (
 
 // The tests below are sections 5.1 to 5.4 of the contract: compiled once from operator and value, they take the entity id or
 // the value of the context, which is empty when there is none. An operator that is not valid for the type never matches, and
-// neither does a value that cannot be read. None allocates, but for a text that is asked for a number and is none.
+// neither does a value that cannot be read. None allocates, but for a text that is asked for a number and is none. The
+// comparisons that there are most of are no functions but cases of a switch, with what they compare to in the constraint
+// itself: each function would be two more places in memory to wait for.
+
+// comparison says how a constraint compares.
+type comparison uint8
+
+const (
+	byTest comparison = iota // by its test
+	textIs                   // to its text
+	textIsNot
+	textIn // to the items of its text, see shortTexts
+	textNotIn
+	numberIs // to its limit, like those below
+	numberIsNot
+	numberBelow
+	numberUpTo
+	numberAbove
+	numberFrom
+)
+
+// constraint compares the entity id or a property of the context.
+type constraint struct {
+	property   string
+	text       string
+	limit      float64
+	test       func(v string) bool
+	place      int32 // in the document
+	comparison comparison
+	entity     bool // compare the entity id; property is of no account
+}
+
+// holds says whether the value of the entity id or the property is as the constraint demands.
+func (c *constraint) holds(v string) bool {
+	switch c.comparison {
+	case byTest:
+		return c.test(v)
+	case textIs:
+		return v != "" && v == c.text
+	case textIsNot:
+		return v != "" && v != c.text
+	case textIn:
+		return v != "" && inShortTexts(c.text, v)
+	case textNotIn:
+		return v != "" && !inShortTexts(c.text, v)
+	}
+	n, ok := number(v)
+	if !ok {
+		return false
+	}
+	switch c.comparison {
+	case numberIs:
+		return n == c.limit
+	case numberIsNot:
+		return n != c.limit
+	case numberBelow:
+		return n < c.limit
+	case numberUpTo:
+		return n <= c.limit
+	case numberAbove:
+		return n > c.limit
+	default:
+		return n >= c.limit
+	}
+}
+
+// onText makes c compare texts.
+func (c *constraint) onText(operator, value string) {
+	switch operator {
+	case "eq":
+		c.comparison, c.text = textIs, value
+	case "neq":
+		c.comparison, c.text = textIsNot, value
+	case "isoneof", "isnotoneof":
+		c.amongTexts(operator == "isoneof", value)
+	default:
+		c.test = stringTest(operator, value)
+	}
+}
+
+// amongTexts makes c look for texts in a list, or for those that are not in it.
+func (c *constraint) amongTexts(wanted bool, value string) {
+	var elements []string
+	if json.Unmarshal([]byte(value), &elements) != nil {
+		c.test = never
+		return
+	}
+	if text, ok := shortTexts(elements); ok {
+		c.comparison, c.text = textNotIn, text
+		if wanted {
+			c.comparison = textIn
+		}
+		return
+	}
+	contains := among(elements)
+	c.test = func(v string) bool { return v != "" && contains(v) == wanted }
+}
+
+// onNumber makes c compare numbers.
+func (c *constraint) onNumber(operator, value string) {
+	comparison := byTest
+	switch operator {
+	case "eq":
+		comparison = numberIs
+	case "neq":
+		comparison = numberIsNot
+	case "lt":
+		comparison = numberBelow
+	case "lte":
+		comparison = numberUpTo
+	case "gt":
+		comparison = numberAbove
+	case "gte":
+		comparison = numberFrom
+	}
+	limit, ok := number(value)
+	switch {
+	case comparison == byTest:
+		c.test = numberTest(operator, value)
+	case !ok:
+		c.test = never
+	default:
+		c.comparison, c.limit = comparison, limit
+	}
+}
 
 func stringTest(operator, value string) func(v string) bool {
 	switch operator {
@@ -17,10 +142,6 @@ func stringTest(operator, value string) func(v string) bool {
 		return blank
 	case "notempty":
 		return notBlank
-	case "eq":
-		return func(v string) bool { return v != "" && v == value }
-	case "neq":
-		return func(v string) bool { return v != "" && v != value }
 	case "prefix":
 		return func(v string) bool { return v != "" && strings.HasPrefix(strings.TrimSpace(v), value) }
 	case "suffix":
@@ -29,13 +150,6 @@ func stringTest(operator, value string) func(v string) bool {
 		return func(v string) bool { return v != "" && strings.Contains(v, value) }
 	case "notcontains":
 		return func(v string) bool { return v != "" && !strings.Contains(v, value) }
-	case "isoneof", "isnotoneof":
-		contains, ok := list[string](value)
-		if !ok {
-			return never
-		}
-		wanted := operator == "isoneof"
-		return func(v string) bool { return v != "" && contains(v) == wanted }
 	}
 	return never
 }
@@ -47,30 +161,12 @@ func numberTest(operator, value string) func(v string) bool {
 	case "notpresent":
 		return blank
 	case "isoneof", "isnotoneof":
-		contains, ok := list[float64](value)
-		if !ok {
+		var elements []float64
+		if json.Unmarshal([]byte(value), &elements) != nil {
 			return never
 		}
-		wanted := operator == "isoneof"
+		contains, wanted := among(elements), operator == "isoneof"
 		return func(v string) bool { n, ok := number(v); return ok && contains(n) == wanted }
-	}
-	limit, ok := number(value)
-	if !ok {
-		return never
-	}
-	switch operator {
-	case "eq":
-		return func(v string) bool { n, ok := number(v); return ok && n == limit }
-	case "neq":
-		return func(v string) bool { n, ok := number(v); return ok && n != limit }
-	case "lt":
-		return func(v string) bool { n, ok := number(v); return ok && n < limit }
-	case "lte":
-		return func(v string) bool { n, ok := number(v); return ok && n <= limit }
-	case "gt":
-		return func(v string) bool { n, ok := number(v); return ok && n > limit }
-	case "gte":
-		return func(v string) bool { n, ok := number(v); return ok && n >= limit }
 	}
 	return never
 }
@@ -135,28 +231,70 @@ func datetimeTest(operator, value string) func(v string) bool {
 // shortList is the length up to which comparing one by one beats a set.
 const shortList = 8
 
-// list reads a JSON array and returns the test for its elements. A null array is empty, a null element is the zero value.
-func list[T string | float64](text string) (contains func(v T) bool, ok bool) {
-	var elements []T
-	if json.Unmarshal([]byte(text), &elements) != nil {
-		return nil, false
-	}
+// among returns the test for the elements of a list; a null among them is the zero value.
+func among[T string | float64](elements []T) func(v T) bool {
 	if len(elements) <= shortList {
-		return func(v T) bool { return slices.Contains(elements, v) }, true
+		return func(v T) bool { return slices.Contains(elements, v) }
 	}
 	set := make(map[T]struct{}, len(elements))
 	for _, element := range elements {
 		set[element] = struct{}{}
 	}
-	return func(v T) bool { _, in := set[v]; return in }, true
+	return func(v T) bool { _, in := set[v]; return in }
+}
+
+// shortTexts packs a short list of texts into one: before each stands its length, in one byte.
+func shortTexts(elements []string) (string, bool) {
+	if len(elements) > shortList {
+		return "", false
+	}
+	var packed []byte
+	for _, element := range elements {
+		if len(element) > math.MaxUint8 {
+			return "", false
+		}
+		packed = append(append(packed, byte(len(element))), element...)
+	}
+	return string(packed), true
+}
+
+// inShortTexts looks for a text in a packed list.
+func inShortTexts(packed, v string) bool {
+	for packed != "" {
+		end := 1 + int(packed[0])
+		if packed[1:end] == v {
+			return true
+		}
+		packed = packed[end:]
+	}
+	return false
 }
 
 // number reads a number in the syntax of Go, which is the contract's: hexadecimal with an exponent, single underscores between
 // digits, infinity and NaN included, surrounding white space and numbers out of range not.
 func number(text string) (float64, bool) {
+	if n, ok := smallNumber(text); ok {
+		return n, true
+	}
 	if text == "" {
 		return 0, false
 	}
 	n, err := strconv.ParseFloat(text, 64)
 	return n, err == nil
+}
+
+// smallNumber reads a number of digits alone, as most are, few enough for every such number to be exact.
+func smallNumber(text string) (float64, bool) {
+	if text == "" || len(text) > 15 {
+		return 0, false
+	}
+	n := int64(0)
+	for i := range len(text) {
+		digit := text[i] - '0'
+		if digit > 9 {
+			return 0, false
+		}
+		n = n*10 + int64(digit)
+	}
+	return float64(n), true
 }

@@ -25,8 +25,7 @@ func (f Flag) Variant(entityID string, context map[string]string, r *Result) err
 // variant evaluates a sound flag, and takes notes in t unless that is nil.
 func (f Flag) variant(entityID string, context map[string]string, r *Result, t *trace) error {
 	p := f.program
-	*r = Result{}
-	r.table = f.table
+	r.begin(f.table)
 	if p.standard != nil {
 		r.answer(Default, p.standard)
 	}
@@ -34,9 +33,10 @@ func (f Flag) variant(entityID string, context map[string]string, r *Result, t *
 		r.Reason = FlagDisabled
 		return nil
 	}
+	u := subject{entityID: entityID, context: context}
 	for i := range p.rules {
 		rule, notes := &p.rules[i], t.try(i)
-		matched, err := rule.matches(f.table, entityID, context, r, notes)
+		matched, err := f.matches(&rule.selection, &u, r, notes)
 		if err != nil {
 			*r = Result{}
 			return err
@@ -44,19 +44,21 @@ func (f Flag) variant(entityID string, context map[string]string, r *Result, t *
 		if !matched {
 			continue
 		}
-		if len(rule.shares) == 0 {
+		if rule.from == rule.to {
 			r.Match, r.Reason, r.outcome = true, Match, rule.outcome
 			decide(notes, -1)
 			return nil
 		}
-		if rule.split {
-			r.ByEntity = true
+		bucket := uint32(0) // as good as any where it decides nothing but what is noted
+		if rule.split || notes != nil {
+			r.ByEntity = r.ByEntity || rule.split
+			bucket = p.bucket(entityID)
 		}
-		bucket := p.bucket(entityID)
-		for j, share := range rule.shares {
-			if bucket < share.bound {
+		shares := p.sharesOf(rule)
+		for j := range shares {
+			if share := &shares[j]; bucket < share.bound {
 				r.Match, r.outcome = true, share.outcome
-				r.answer(Match, share.variant)
+				r.answer(Match, &share.variant)
 				decide(notes, j)
 				return nil
 			}
@@ -78,8 +80,8 @@ func (f Flag) Boolean(entityID string, context map[string]string, r *Result) err
 // boolean is to Boolean what variant is to Variant.
 func (f Flag) boolean(entityID string, context map[string]string, r *Result, t *trace) error {
 	p := f.program
-	*r = Result{}
-	r.table = f.table
+	r.begin(f.table)
+	u := subject{entityID: entityID, context: context}
 	for i := range p.rollouts {
 		rollout, notes := &p.rollouts[i], t.try(i)
 		var matched bool
@@ -92,7 +94,7 @@ func (f Flag) boolean(entityID string, context map[string]string, r *Result, t *
 			}
 		} else {
 			var err error
-			if matched, err = rollout.matches(f.table, entityID, context, r, notes); err != nil {
+			if matched, err = f.matches(&rollout.selection, &u, r, notes); err != nil {
 				*r = Result{}
 				return err
 			}
@@ -150,16 +152,50 @@ func (r *Result) answer(reason Reason, variant *variant) {
 
 // selection is the segments of a rule or a rollout.
 type selection struct {
-	slots []uint32
-	all   bool // all of them must match; otherwise at least one
+	first, end uint32 // their slots in the program
+	one        uint32 // the first of these, to be had without a look there
+	all        bool   // all of them must match; otherwise at least one
+}
+
+func (p *program) slotsOf(s *selection) []uint32 { return p.slots[s.first:s.end] }
+
+// subject is what a flag is evaluated for. It belongs to one evaluation.
+type subject struct {
+	entityID string
+	context  map[string]string
+	// seen are the first properties that were asked for: rules tend to ask for the same ones again.
+	seen  [4]member
+	asked int
+}
+
+// member is a member of a context; its value is empty when there is none.
+type member struct{ property, value string }
+
+func (u *subject) property(property string) string {
+	for i := range u.asked {
+		if u.seen[i].property == property {
+			return u.seen[i].value
+		}
+	}
+	value := u.context[property]
+	if u.asked < len(u.seen) {
+		u.seen[u.asked] = member{property, value}
+		u.asked++
+	}
+	return value
 }
 
 // matches visits every segment and leaves those that match in r, or none unless the selection as a whole matches. It takes
 // notes unless they are nil.
-func (s *selection) matches(t *table, entityID string, context map[string]string, r *Result, notes *burgeev1.RuleTrace) (bool, error) {
+func (f Flag) matches(s *selection, u *subject, r *Result, notes *burgeev1.RuleTrace) (bool, error) {
 	before := r.ByEntity
-	for i, slot := range s.slots {
-		segment := t.segment(slot)
+	count := int(s.end - s.first)
+	for i := range count {
+		slot := s.one
+		if i > 0 {
+			slot = f.program.slotsOf(s)[i]
+		}
+		segment := f.table.segment(slot)
 		var segmentNotes *burgeev1.SegmentTrace
 		if notes != nil {
 			segmentNotes = notes.Segments[i]
@@ -168,7 +204,7 @@ func (s *selection) matches(t *table, entityID string, context map[string]string
 		if err := segment.check(); err != nil {
 			return false, err
 		}
-		if !segment.matches(entityID, context, r, segmentNotes) {
+		if !segment.matches(u, r, segmentNotes) {
 			continue
 		}
 		r.addSegment(slot)
@@ -176,9 +212,9 @@ func (s *selection) matches(t *table, entityID string, context map[string]string
 			segmentNotes.Matched = true
 		}
 	}
-	if r.count == 0 || s.all && r.count < len(s.slots) {
+	if r.count == 0 || s.all && r.count < count {
 		r.clearSegments()
-		if r.ByEntity && !before && s.all && s.settled(t, context) {
+		if r.ByEntity && !before && s.all && f.settled(f.program.slotsOf(s), u.context) {
 			r.ByEntity = false
 		}
 		return false, nil
@@ -187,10 +223,10 @@ func (s *selection) matches(t *table, entityID string, context map[string]string
 }
 
 // settled says whether a segment fails for every entity.
-func (s *selection) settled(t *table, context map[string]string) bool {
-	for _, slot := range s.slots {
+func (f Flag) settled(slots []uint32, context map[string]string) bool {
+	for _, slot := range slots {
 		var alone Result
-		if !t.segment(slot).matches("", context, &alone, nil) && !alone.ByEntity {
+		if !f.table.segment(slot).matches(&subject{context: context}, &alone, nil) && !alone.ByEntity {
 			return true
 		}
 	}

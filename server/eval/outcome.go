@@ -28,11 +28,12 @@ func (f Flag) Outcome(i int) Outcome {
 	if number == 0 {
 		return p.undecided()
 	}
-	for _, rule := range p.rules {
-		if len(rule.shares) == 0 && rule.outcome == number {
+	for i := range p.rules {
+		rule := &p.rules[i]
+		if rule.from == rule.to && rule.outcome == number {
 			return Outcome{VariantKey: p.undecided().VariantKey, Reason: Match, RuleID: rule.id}
 		}
-		for _, share := range rule.shares {
+		for _, share := range p.sharesOf(rule) {
 			if share.outcome == number {
 				return Outcome{VariantKey: share.variant.key, Reason: Match, RuleID: rule.id}
 			}

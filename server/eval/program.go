@@ -16,23 +16,34 @@ const buckets = 1000
 // thresholdBuckets is how many there are for a threshold.
 const thresholdBuckets = 100
 
-// program is a flag made ready for evaluation. It is immutable.
+// program is a flag made ready for evaluation. It is immutable. What every evaluation looks at comes first.
 type program struct {
 	name     id // its key, which is the one in the document, is part of what is hashed
-	flagType flipt.FlagType
-	enabled  bool
-	prefix   uint32   // CRC-32 of the key, which variant bucketing begins with
-	standard *variant // the default variant; nil when there is none
 	rules    []rule
+	flagType flipt.FlagType
+	prefix   uint32   // CRC-32 of the key, which variant bucketing begins with
+	slots    []uint32 // those that the selections name, one after the other
+	shares   []share  // those of the rules, likewise
+	standard *variant // the default variant; nil when there is none
+	enabled  bool
+	outcomes uint32 // how many answers there are, with why
+	broken   *Error // why there is no program; nil when there is one
 	rollouts []rollout
 	segments []uint32 // every slot that is named, once
-	outcomes uint32   // how many answers there are, with why
-	broken   *Error   // why there is no program; nil when there is one
 }
 
 func (p *program) id() id { return p.name }
 
-// variant is what a variant flag answers. Distributions of one variant share it.
+// roomyProgram is a program with room for the parts of most variant flags, so that they lie next to each other: what an
+// evaluation of one among many flags waits for is memory. Parts for which it has no room lie elsewhere.
+type roomyProgram struct {
+	program
+	rules  [2]rule
+	slots  [4]uint32
+	shares [6]share
+}
+
+// variant is what a variant flag answers.
 type variant struct {
 	key        string
 	attachment string // without insignificant white space
@@ -41,17 +52,19 @@ type variant struct {
 // rule gives the entities it selects one of its shares.
 type rule struct {
 	selection
-	id      string
-	shares  []share
-	split   bool   // some entities get another share, or none
-	outcome uint32 // when there are no shares
+	from, to uint32 // its shares
+	split    bool   // some entities get another share, or none
+	outcome  uint32 // when there are no shares
+	id       string
 }
+
+func (p *program) sharesOf(r *rule) []share { return p.shares[r.from:r.to] }
 
 // share is a distribution: its variant goes to the buckets below bound and not below the bound before.
 type share struct {
 	bound   uint32
 	outcome uint32
-	variant *variant
+	variant variant
 }
 
 // rollout selects entities by segments or, when there are none, by percentage.
@@ -79,13 +92,16 @@ func (p *program) problem(t *table) *Error {
 // compile makes the program of a flag. Segments that are missing get a slot and are no failure here, since they may still come.
 func (d *draft) compile(name id, document *storev1.Flag) *program {
 	flag := document.GetFlag()
-	c := compiler{draft: d, named: map[uint32]int{}, program: &program{
-		name:     name,
-		flagType: flag.GetType(),
-		enabled:  flag.GetEnabled(),
-		prefix:   updateCRC(0, name.key),
-		outcomes: 1,
-	}}
+	c := compiler{draft: d, named: map[uint32]int{}}
+	if len(document.GetRules()) > 0 {
+		roomy := new(roomyProgram)
+		c.program = &roomy.program
+		c.program.rules, c.program.slots, c.program.shares = roomy.rules[:0], roomy.slots[:0], roomy.shares[:0]
+	} else {
+		c.program = new(program)
+	}
+	c.program.name, c.program.flagType, c.program.enabled = name, flag.GetType(), flag.GetEnabled()
+	c.program.prefix, c.program.outcomes = updateCRC(0, name.key), 1
 	if flag.GetKey() != name.key {
 		c.fail("its document holds flag %q", flag.GetKey())
 		return c.program
@@ -144,17 +160,20 @@ func (c *compiler) rule(document *flipt.Rule) {
 		id:        document.GetId(),
 	}
 	var bound uint32
+	r.from = uint32(len(c.program.shares))
 	for _, distribution := range document.GetDistributions() {
 		variant := c.variant(distribution.GetVariantId())
 		if variant != nil && distribution.GetRollout() > 0 {
 			bound = min(bound+bucketsOf(distribution.GetRollout()), buckets)
-			r.shares = append(r.shares, share{bound, c.shareOutcome(r.shares, variant), variant})
+			outcome := c.shareOutcome(c.program.shares[r.from:], variant)
+			c.program.shares = append(c.program.shares, share{bound, outcome, *variant})
 		}
 	}
-	if len(r.shares) == 0 {
+	r.to = uint32(len(c.program.shares))
+	if r.from == r.to {
 		r.outcome = c.outcome()
 	}
-	r.split = split(r.shares)
+	r.split = split(c.program.sharesOf(&r))
 	c.program.rules = append(c.program.rules, r)
 }
 
@@ -167,7 +186,7 @@ func (c *compiler) outcome() uint32 {
 // shareOutcome numbers the outcome of one more share of a rule; the shares of a variant have one between them.
 func (c *compiler) shareOutcome(shares []share, v *variant) uint32 {
 	for _, share := range shares {
-		if share.variant == v {
+		if share.variant == *v {
 			return share.outcome
 		}
 	}
@@ -178,14 +197,15 @@ func (c *compiler) shareOutcome(shares []share, v *variant) uint32 {
 func split(shares []share) bool {
 	var first *variant
 	var below uint32
-	for _, share := range shares {
+	for i := range shares {
+		share := &shares[i]
 		if share.bound == below { // takes nothing
 			continue
 		}
-		if first != nil && share.variant != first {
+		if first != nil && share.variant != *first {
 			return true
 		}
-		first, below = share.variant, share.bound
+		first, below = &share.variant, share.bound
 	}
 	return first != nil && below < buckets
 }
@@ -225,6 +245,7 @@ func (c *compiler) selection(key string, keys []string, operator flipt.SegmentOp
 		keys = append([]string{key}, keys...)
 	}
 	c.choices++
+	s.first = uint32(len(c.program.slots))
 	for _, key := range keys {
 		slot := c.draft.slotOf(id{c.program.name.namespace, key})
 		last, known := c.named[slot]
@@ -235,8 +256,12 @@ func (c *compiler) selection(key string, keys []string, operator flipt.SegmentOp
 			c.program.segments = append(c.program.segments, slot)
 		}
 		c.named[slot] = c.choices
-		s.slots = append(s.slots, slot)
+		if s.first == uint32(len(c.program.slots)) {
+			s.one = slot
+		}
+		c.program.slots = append(c.program.slots, slot)
 	}
+	s.end = uint32(len(c.program.slots))
 	return s
 }
 

@@ -70,4 +70,10 @@ func (r *Result) addSegment(slot uint32) {
 	r.count++
 }
 
+// begin makes r empty. What the array of slots holds is left, as nobody looks at more of it than count says.
+func (r *Result) begin(t *table) {
+	r.Match, r.Enabled, r.Reason, r.ByEntity, r.outcome = false, false, Unknown, false, 0
+	r.VariantKey, r.Attachment, r.table, r.count, r.more = "", "", t, 0, nil
+}
+
 func (r *Result) clearSegments() { r.count, r.more = 0, nil }

@@ -19,12 +19,10 @@ type segment struct {
 	constraints []constraint   // those on the entity id last, so that it is compared only where the context does not decide
 }
 
-// constraint compares the entity id or a property of the context.
-type constraint struct {
-	entity   bool // compare the entity id; property is of no account
-	property string
-	place    int // in the document
-	test     func(v string) bool
+// roomySegment is a segment with room for the constraints that most have: see roomyProgram.
+type roomySegment struct {
+	segment
+	constraints [3]constraint
 }
 
 // wrongSegment returns what is wrong with a document that does not hold the segment it should, or nil.
@@ -36,21 +34,29 @@ func wrongSegment(name id, document *storev1.Segment) *Error {
 }
 
 func compileSegment(name id, document *flipt.Segment) *segment {
-	s := &segment{name: name, document: document, any: document.GetMatchType() == flipt.MatchType_ANY_MATCH_TYPE}
+	var s *segment
+	if n := len(document.GetConstraints()); 0 < n && n <= len(roomySegment{}.constraints) {
+		roomy := new(roomySegment)
+		s, roomy.segment.constraints = &roomy.segment, roomy.constraints[:0]
+	} else {
+		s = new(segment)
+	}
+	s.name, s.document, s.any = name, document, document.GetMatchType() == flipt.MatchType_ANY_MATCH_TYPE
 	s.never = !s.any && document.GetMatchType() != flipt.MatchType_ALL_MATCH_TYPE
 	var onEntity []constraint
 	for i, document := range document.GetConstraints() {
-		c := constraint{property: document.GetProperty(), place: i}
+		c := constraint{property: document.GetProperty(), place: int32(i)}
 		operator, value := document.GetOperator(), document.GetValue()
 		switch document.GetType() {
 		case flipt.ComparisonType_STRING_COMPARISON_TYPE:
-			c.test = stringTest(operator, value)
+			c.onText(operator, value)
 		case flipt.ComparisonType_ENTITY_ID_COMPARISON_TYPE:
-			c.entity, c.test = true, stringTest(operator, value)
+			c.entity = true
+			c.onText(operator, value)
 			onEntity = append(onEntity, c)
 			continue
 		case flipt.ComparisonType_NUMBER_COMPARISON_TYPE:
-			c.test = numberTest(operator, value)
+			c.onNumber(operator, value)
 		case flipt.ComparisonType_BOOLEAN_COMPARISON_TYPE:
 			c.test = booleanTest(operator)
 		case flipt.ComparisonType_DATETIME_COMPARISON_TYPE:
@@ -62,7 +68,21 @@ func compileSegment(name id, document *flipt.Segment) *segment {
 		s.constraints = append(s.constraints, c)
 	}
 	s.constraints = append(s.constraints, onEntity...)
+	s.joinTexts()
 	return s
+}
+
+// joinTexts lets the texts of all constraints lie next to each other.
+func (s *segment) joinTexts() {
+	var joined strings.Builder
+	for i := range s.constraints {
+		joined.WriteString(s.constraints[i].text)
+	}
+	rest := joined.String()
+	for i := range s.constraints {
+		c := &s.constraints[i]
+		c.text, rest = rest[:len(c.text)], rest[len(c.text):]
+	}
 }
 
 // check fails when a constraint has an unknown type; it comes before matches.
@@ -75,19 +95,19 @@ func (s *segment) check() error {
 
 // matches stops at the first constraint that decides. It notes in r where the entity id is compared, and in notes, which are
 // nil unless somebody asks, what became of the constraints.
-func (s *segment) matches(entityID string, context map[string]string, r *Result, notes *burgeev1.SegmentTrace) bool {
+func (s *segment) matches(u *subject, r *Result, notes *burgeev1.SegmentTrace) bool {
 	if s.never {
 		return false
 	}
 	for i := range s.constraints {
 		c := &s.constraints[i]
-		v := entityID
+		v := u.entityID
 		if c.entity {
 			r.ByEntity = true
 		} else {
-			v = context[c.property]
+			v = u.property(c.property)
 		}
-		matched := c.test(v)
+		matched := c.holds(v)
 		if notes != nil {
 			notes.Constraints[c.place].Tried, notes.Constraints[c.place].Matched = true, matched
 		}

@@ -46,7 +46,7 @@ func (f Flag) Constraints() int {
 	}
 	count := 0
 	add := func(s *selection) {
-		for _, slot := range s.slots {
+		for _, slot := range f.program.slotsOf(s) {
 			count += len(f.table.segment(slot).document.GetConstraints())
 		}
 	}
@@ -83,12 +83,12 @@ func (f Flag) traceRule(i int, entityID string, context map[string]string) *burg
 	p := f.program
 	rule := &p.rules[i]
 	t := f.traceSelection(i, rule.id, &rule.selection, entityID, context)
-	if len(rule.shares) == 0 {
+	if rule.from == rule.to {
 		return t
 	}
 	t.Bucket = &burgeev1.BucketTrace{Hashed: p.name.key + entityID, Bucket: p.bucket(entityID), Buckets: buckets}
 	var from uint32
-	for _, share := range rule.shares {
+	for _, share := range p.sharesOf(rule) {
 		t.Bucket.Shares = append(t.Bucket.Shares, &burgeev1.ShareTrace{From: from, To: share.bound, VariantKey: share.variant.key})
 		from = share.bound
 	}
@@ -120,7 +120,7 @@ func (f Flag) traceSelection(i int, id string, s *selection, entityID string, co
 	if s.all {
 		t.SegmentOperator = flipt.SegmentOperator_AND_SEGMENT_OPERATOR
 	}
-	for _, slot := range s.slots {
+	for _, slot := range f.program.slotsOf(s) {
 		t.Segments = append(t.Segments, f.table.segment(slot).trace(entityID, context))
 	}
 	return t
@@ -167,6 +167,6 @@ func (s Segment) Explain(entityID string, context map[string]string) (*burgeev1.
 	if err := s.segment.check(); err != nil {
 		return t, err
 	}
-	t.Matched = s.segment.matches(entityID, context, new(Result), t)
+	t.Matched = s.segment.matches(&subject{entityID: entityID, context: context}, new(Result), t)
 	return t, nil
 }
