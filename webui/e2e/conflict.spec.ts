@@ -91,6 +91,13 @@ test('E21 a segment that two people save', async ({ page, seed, guard }) => {
   expect(await seed.get('segments/beta/document')).toMatchObject({ segment: { name: 'Theirs', description: 'mine', constraints: [{ property: 'plan' }] } })
 })
 
+/** Lets the page look again at what the server has. */
+async function look(page: Page) {
+  const answer = page.waitForResponse('**/flags/layout/document')
+  await page.clock.runFor(15_500)
+  await (await answer).finished()
+}
+
 test('E22 what somebody else saves appears by itself, and beside a draft as a question', async ({ page, seed }) => {
   await page.clock.install()
   await seed.variantFlag('layout', 'beta')
@@ -98,8 +105,9 @@ test('E22 what somebody else saves appears by itself, and beside a draft as a qu
   await page.goto(`/ns/${seed.ns}/flags/layout/rules`)
   const rules = page.getByRole('list', { name: 'Rules' })
   await expect(rules).toContainText(/If in\s+beta/, { useInnerText: true })
+  await page.clock.pauseAt(Date.now() + 60_000) // from here on time passes only when it is told to
   await ben(seed, now => { now.rules[0]!.segmentKey = 'staff'; now.rules[0]!.segmentKeys = [] })
-  await page.clock.runFor(15_500)
+  await look(page)
   await expect(rules).toContainText(/If in\s+staff/, { useInnerText: true })
   await expect(page.getByRole('listitem', { name: 'Rule 1 of 1' })).toHaveClass(/fresh/)
   await page.clock.runFor(3_500)
@@ -108,7 +116,7 @@ test('E22 what somebody else saves appears by itself, and beside a draft as a qu
 
   await page.getByRole('combobox', { name: 'Default variant' }).selectOption('treatment')
   await ben(seed, now => { now.flag.name = 'Theirs' })
-  await page.clock.runFor(15_500)
+  await look(page)
   await expect(bar(page)).toContainText('ben saved a newer version. Your changes touch other things.')
   await expect(bar(page)).toContainText('otherwise no variant → treatment')
   await bar(page).getByRole('button', { name: 'Take both' }).click()

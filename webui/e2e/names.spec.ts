@@ -105,14 +105,17 @@ test('E49 no page breaks a rule of accessibility @a11y', async ({ page, seed, gu
   expect(broken.join('\n\n')).toBe('')
 })
 
-test('E45 no page is wider than a phone @responsive', async ({ page, seed, guard }) => {
+test('E45 no page is wider than a phone, whatever its names are @responsive', async ({ page, seed, guard }) => {
   test.setTimeout(120_000)
   guard.allow(/status of 404/)
   await furnish(seed)
+  const long = 'x'.repeat(200)
+  await seed.flag(long, { flag: { name: `<img src=x onerror="document.title='broken'"> ${'Long'.repeat(240)}`, description: 'y'.repeat(1000) }, tags: ['t'.repeat(64), 'عربي', '🚀'] })
+  await seed.segment(long, [{ type: 'STRING_COMPARISON_TYPE', property: 'علم الميزة', operator: 'eq', value: 'z'.repeat(300) }])
   for (const width of [360, 320]) {
     await page.setViewportSize({ width, height: 740 })
     const wide: string[] = []
-    for (const path of pages(seed.ns)) {
+    for (const path of [...pages(seed.ns), `/ns/${seed.ns}/flags/${long}/rules`, `/ns/${seed.ns}/segments/${long}/constraints`]) {
       await visit(page, path)
       const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
       if (over > 0) wide.push(`${path.replace(seed.ns, '…')}: ${over} px`)

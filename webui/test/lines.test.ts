@@ -10,7 +10,7 @@ describe('lineParts', () => {
   })
   it('gives both texts back, with no more than what differs', () => {
     const next = random(11)
-    for (let run = 0; run < 500; run++) {
+    for (let run = 0; run < 150; run++) {
       const a = Array.from({ length: 1 + Math.floor(next() * 20) }, () => pick(next, ['x', 'y', 'z', '']))
       const b = a.flatMap(line => next() < 0.2 ? [] : next() < 0.2 ? [line, pick(next, ['x', 'n'])] : [line])
       const parts = lineParts(a.join('\n'), b.join('\n'))

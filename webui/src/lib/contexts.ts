@@ -1,5 +1,6 @@
 // Entities with their contexts, read from what people paste: a JSON array, one JSON object per line, or a table with commas, semicolons or
 // tabs whose first line names its columns.
+import { contexts } from '@/api/constraints'
 import { readJson, type Json, type JsonProblem } from './json'
 
 /** An entity and what is known of it. The server knows only texts. */
@@ -19,7 +20,7 @@ export interface Subjects {
 }
 
 /** How many contexts the server tries at once. */
-export const maxSubjects = 1000
+export const maxSubjects = contexts.maxItems
 
 type JsonObject = { [name: string]: Json }
 const isObject = (value: Json | undefined): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value)

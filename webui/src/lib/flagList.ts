@@ -2,6 +2,7 @@
 // which is kept, or found by asking for what stands before it. By the last evaluation the server only sorts, so those flags are read to the
 // first that does not count, and put in order here.
 import type { FlagSummary } from '@/api/client'
+import { page as rule } from '@/api/constraints'
 import type { components } from '@/api/schema'
 import type { FlagView } from './flagView'
 
@@ -27,7 +28,7 @@ export interface FlagPage {
   tags: string[]
 }
 
-const most = 1000
+const most = rule.maximum
 const day = 86_400_000
 const orders = { key: 'SUMMARY_ORDER_KEY', name: 'SUMMARY_ORDER_NAME', updated: 'SUMMARY_ORDER_UPDATED', evaluated: 'SUMMARY_ORDER_EVALUATED' } as const
 

@@ -1,7 +1,5 @@
 // Keys: the names of things in programs.
-
-/** What a key may be made of (the pattern of the contract). */
-export const keyPattern = /^[-_,A-Za-z0-9]+$/
+import { key as rule } from '@/api/constraints'
 
 /** Makes a key of a name: "Größe, neu" becomes "grosse-neu". */
 export function keyOf(name: string): string {
@@ -10,7 +8,7 @@ export function keyOf(name: string): string {
 
 /** Why a key cannot be, or nothing. */
 export function keyProblem(key: string): string {
-  if (key === '') return 'Give it a key.'
-  if (!keyPattern.test(key)) return 'Use letters, digits, "_", "," or "-".'
+  if (key.length < rule.minLength) return 'Give it a key.'
+  if (!rule.pattern.test(key)) return 'Use letters, digits, "_", "," or "-".'
   return ''
 }

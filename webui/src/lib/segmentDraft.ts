@@ -11,7 +11,7 @@ export interface SegmentDraft {
   constraints: DraftConstraint[]
 }
 
-/** How many items a list of a constraint may have (the limit of the contract). */
+/** How many items a list of a constraint may have: a rule of the server about JSON within a text, which the OpenAPI document cannot carry. */
 export const maxList = 100
 
 let last = 0

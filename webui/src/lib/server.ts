@@ -7,7 +7,6 @@ export interface ServerInfo {
   version?: string
   commit?: string
   storage?: { type?: string, readOnly?: boolean }
-  analytics?: { enabled?: boolean }
 }
 
 const info = shallowRef<ServerInfo>()

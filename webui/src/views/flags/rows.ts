@@ -21,5 +21,5 @@ export interface RowEmits {
 }
 
 export const typeWord = (flag: FlagSummary) => flag.type === 'BOOLEAN_FLAG_TYPE' ? 'Boolean' : 'Variant'
-export const serves = (flag: FlagSummary) => flag.archivedAt ? 'nothing: it is archived' : servesWords(flag)
+export const serves = (flag: FlagSummary) => flag.archivedAt ? 'serves nothing' : servesWords(flag)
 export const nameOf = (flag: FlagSummary) => flag.name || flag.key || ''
