@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unique"
 )
 
 // The tests below are sections 5.1 to 5.4 of the contract: compiled once from operator and value, they take the entity id or
@@ -14,75 +15,85 @@ import (
 // comparisons that there are most of are no functions but cases of a switch, with what they compare to in the constraint
 // itself: each function would be two more places in memory to wait for.
 
-// comparison says how a constraint compares.
+// comparison says what a constraint compares to.
 type comparison uint8
 
 const (
-	byTest comparison = iota // by its test
-	textIs                   // to its text
-	textIsNot
-	textIn // to the items of its text, see shortTexts
-	textNotIn
-	numberIs // to its limit, like those below
-	numberIsNot
-	numberBelow
-	numberUpTo
-	numberAbove
-	numberFrom
+	byTest comparison = iota // whatever its test does
+	toText
+	toTexts  // the items of its text, see shortTexts
+	toNumber // its limit
+)
+
+// outcomes are the outcomes of a comparison for which a constraint holds. They are bits and no cases of a switch, since a
+// processor that guesses wrong which case is next loses as much time as it takes to compare.
+type outcomes uint8
+
+const (
+	less outcomes = 1 << iota
+	equal
+	greater
+	unordered // with what is not a number
+
+	different = less | greater | unordered
 )
 
 // constraint compares the entity id or a property of the context.
 type constraint struct {
-	property   string
+	property   unique.Handle[string] // one for all segments, to be compared without a look at the text
 	text       string
 	limit      float64
 	test       func(v string) bool
 	place      int32 // in the document
 	comparison comparison
-	entity     bool // compare the entity id; property is of no account
+	wanted     outcomes
+	seen       uint8 // the place of the property in a subject
+	entity     bool  // compare the entity id; property is of no account
 }
 
 // holds says whether the value of the entity id or the property is as the constraint demands.
 func (c *constraint) holds(v string) bool {
-	switch c.comparison {
-	case byTest:
+	if c.comparison == byTest {
 		return c.test(v)
-	case textIs:
-		return v != "" && v == c.text
-	case textIsNot:
-		return v != "" && v != c.text
-	case textIn:
-		return v != "" && inShortTexts(c.text, v)
-	case textNotIn:
-		return v != "" && !inShortTexts(c.text, v)
 	}
-	n, ok := number(v)
-	if !ok {
+	if v == "" {
 		return false
 	}
+	outcome := different
 	switch c.comparison {
-	case numberIs:
-		return n == c.limit
-	case numberIsNot:
-		return n != c.limit
-	case numberBelow:
-		return n < c.limit
-	case numberUpTo:
-		return n <= c.limit
-	case numberAbove:
-		return n > c.limit
+	case toText:
+		if v == c.text {
+			outcome = equal
+		}
+	case toTexts:
+		if inShortTexts(c.text, v) {
+			outcome = equal
+		}
 	default:
-		return n >= c.limit
+		n, ok := number(v)
+		switch {
+		case !ok:
+			return false
+		case n < c.limit:
+			outcome = less
+		case n > c.limit:
+			outcome = greater
+		case n == c.limit:
+			outcome = equal
+		default:
+			outcome = unordered
+		}
 	}
+	return c.wanted&outcome != 0
 }
 
 // onText makes c compare texts.
 func (c *constraint) onText(operator, value string) {
 	switch operator {
 	case "eq":
-		c.comparison, c.text = textIs, value
+		c.comparison, c.wanted, c.text = toText, equal, value
 	case "neq":
-		c.comparison, c.text = textIsNot, value
+		c.comparison, c.wanted, c.text = toText, different, value
 	case "isoneof", "isnotoneof":
 		c.amongTexts(operator == "isoneof", value)
 	default:
@@ -98,9 +109,9 @@ func (c *constraint) amongTexts(wanted bool, value string) {
 		return
 	}
 	if text, ok := shortTexts(elements); ok {
-		c.comparison, c.text = textNotIn, text
+		c.comparison, c.wanted, c.text = toTexts, different, text
 		if wanted {
-			c.comparison = textIn
+			c.wanted = equal
 		}
 		return
 	}
@@ -110,30 +121,35 @@ func (c *constraint) amongTexts(wanted bool, value string) {
 
 // onNumber makes c compare numbers.
 func (c *constraint) onNumber(operator, value string) {
-	comparison := byTest
-	switch operator {
-	case "eq":
-		comparison = numberIs
-	case "neq":
-		comparison = numberIsNot
-	case "lt":
-		comparison = numberBelow
-	case "lte":
-		comparison = numberUpTo
-	case "gt":
-		comparison = numberAbove
-	case "gte":
-		comparison = numberFrom
-	}
+	wanted := numberOutcomes(operator)
 	limit, ok := number(value)
 	switch {
-	case comparison == byTest:
+	case wanted == 0:
 		c.test = numberTest(operator, value)
 	case !ok:
 		c.test = never
 	default:
-		c.comparison, c.limit = comparison, limit
+		c.comparison, c.wanted, c.limit = toNumber, wanted, limit
 	}
+}
+
+// numberOutcomes returns the outcomes that an operator wants, or none if it is no comparison with one number.
+func numberOutcomes(operator string) outcomes {
+	switch operator {
+	case "eq":
+		return equal
+	case "neq":
+		return different
+	case "lt":
+		return less
+	case "lte":
+		return less | equal
+	case "gt":
+		return greater
+	case "gte":
+		return greater | equal
+	}
+	return 0
 }
 
 func stringTest(operator, value string) func(v string) bool {
@@ -258,11 +274,11 @@ func shortTexts(elements []string) (string, bool) {
 	return string(packed), true
 }
 
-// inShortTexts looks for a text in a packed list.
+// inShortTexts looks for a text, which is not empty, in a packed list. Most are told apart by their ends.
 func inShortTexts(packed, v string) bool {
 	for packed != "" {
 		end := 1 + int(packed[0])
-		if packed[1:end] == v {
+		if end == 1+len(v) && packed[end-1] == v[len(v)-1] && packed[1:end] == v {
 			return true
 		}
 		packed = packed[end:]

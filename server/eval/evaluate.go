@@ -1,6 +1,8 @@
 package eval
 
 import (
+	"unique"
+
 	burgeev1 "github.com/burgeehq/burgee/gen/burgee/v1"
 	"github.com/burgeehq/burgee/gen/flipt"
 )
@@ -163,26 +165,29 @@ func (p *program) slotsOf(s *selection) []uint32 { return p.slots[s.first:s.end]
 type subject struct {
 	entityID string
 	context  map[string]string
-	// seen are the first properties that were asked for: rules tend to ask for the same ones again.
-	seen  [4]member
-	asked int
+	// seen are properties that were asked for, each in the place of its name: rules tend to ask for the same ones again.
+	seen [seenPlaces]member
 }
 
 // member is a member of a context; its value is empty when there is none.
-type member struct{ property, value string }
+type member struct {
+	property unique.Handle[string]
+	value    string
+}
 
-func (u *subject) property(property string) string {
-	for i := range u.asked {
-		if u.seen[i].property == property {
-			return u.seen[i].value
-		}
+// seenPlaces is how many properties a subject may keep.
+const seenPlaces = 8
+
+// placeOf returns the place of a property among those that a subject keeps.
+func placeOf(property string) uint8 { return uint8(updateCRC(0, property) % seenPlaces) }
+
+// property returns what the context has for the constraint.
+func (u *subject) property(c *constraint) string {
+	seen := &u.seen[c.seen%seenPlaces]
+	if seen.property != c.property {
+		*seen = member{c.property, u.context[c.property.Value()]}
 	}
-	value := u.context[property]
-	if u.asked < len(u.seen) {
-		u.seen[u.asked] = member{property, value}
-		u.asked++
-	}
-	return value
+	return seen.value
 }
 
 // matches visits every segment and leaves those that match in r, or none unless the selection as a whole matches. It takes

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"slices"
+	"unsafe"
 
 	storev1 "github.com/burgeehq/burgee/gen/burgee/store/v1"
 	"github.com/burgeehq/burgee/gen/flipt"
@@ -22,25 +23,26 @@ type program struct {
 	rules    []rule
 	flagType flipt.FlagType
 	prefix   uint32   // CRC-32 of the key, which variant bucketing begins with
-	slots    []uint32 // those that the selections name, one after the other
-	shares   []share  // those of the rules, likewise
 	standard *variant // the default variant; nil when there is none
+	broken   *Error   // why there is no program; nil when there is one
+	shares   []share  // those of the rules, one after the other
 	enabled  bool
-	outcomes uint32 // how many answers there are, with why
-	broken   *Error // why there is no program; nil when there is one
+	outcomes uint32   // how many answers there are, with why
+	slots    []uint32 // those that the selections name, one after the other
 	rollouts []rollout
 	segments []uint32 // every slot that is named, once
 }
 
 func (p *program) id() id { return p.name }
 
-// roomyProgram is a program with room for the parts of most variant flags, so that they lie next to each other: what an
-// evaluation of one among many flags waits for is memory. Parts for which it has no room lie elsewhere.
+// roomyProgram is a program with room for its key and the parts of most variant flags, so that they lie next to each other: what
+// an evaluation of one among many flags waits for is memory. Parts for which it has no room lie elsewhere.
 type roomyProgram struct {
+	key [32]byte
 	program
 	rules  [2]rule
-	slots  [4]uint32
 	shares [6]share
+	slots  [4]uint32
 }
 
 // variant is what a variant flag answers.
@@ -97,6 +99,9 @@ func (d *draft) compile(name id, document *storev1.Flag) *program {
 		roomy := new(roomyProgram)
 		c.program = &roomy.program
 		c.program.rules, c.program.slots, c.program.shares = roomy.rules[:0], roomy.slots[:0], roomy.shares[:0]
+		if n := copy(roomy.key[:], name.key); n > 0 && n == len(name.key) {
+			name.key = unsafe.String(&roomy.key[0], n) // nobody writes to it any more
+		}
 	} else {
 		c.program = new(program)
 	}

@@ -2,6 +2,7 @@ package eval
 
 import (
 	"strings"
+	"unique"
 
 	storev1 "github.com/burgeehq/burgee/gen/burgee/store/v1"
 	burgeev1 "github.com/burgeehq/burgee/gen/burgee/v1"
@@ -45,7 +46,7 @@ func compileSegment(name id, document *flipt.Segment) *segment {
 	s.never = !s.any && document.GetMatchType() != flipt.MatchType_ALL_MATCH_TYPE
 	var onEntity []constraint
 	for i, document := range document.GetConstraints() {
-		c := constraint{property: document.GetProperty(), place: int32(i)}
+		c := constraint{property: unique.Make(document.GetProperty()), seen: placeOf(document.GetProperty()), place: int32(i)}
 		operator, value := document.GetOperator(), document.GetValue()
 		switch document.GetType() {
 		case flipt.ComparisonType_STRING_COMPARISON_TYPE:
@@ -105,7 +106,7 @@ func (s *segment) matches(u *subject, r *Result, notes *burgeev1.SegmentTrace) b
 		if c.entity {
 			r.ByEntity = true
 		} else {
-			v = u.property(c.property)
+			v = u.property(c)
 		}
 		matched := c.holds(v)
 		if notes != nil {
