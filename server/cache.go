@@ -1,6 +1,9 @@
 package server
 
 import (
+	"bytes"
+	"compress/gzip"
+	"context"
 	"sync"
 
 	"connectrpc.com/connect"
@@ -8,6 +11,7 @@ import (
 
 	"github.com/burgeehq/burgee/gen/flipt"
 	"github.com/burgeehq/burgee/gen/flipt/evaluation"
+	"github.com/burgeehq/burgee/server/rest"
 	"github.com/burgeehq/burgee/store"
 )
 
@@ -54,26 +58,33 @@ type cachedAnswer struct {
 }
 
 // cached returns the kept answer to a request of the newest state, or else what build returns, which is kept when it has many items.
-// What build returns must not be changed any more, and must depend on nothing but the key and the namespace.
+// What build returns must not be changed any more, and must depend on nothing but the key and the namespace. A request that came by
+// REST gets the text of a kept answer, and an empty message.
 func cached[M interface {
 	*T
 	proto.Message
-}, T any](k *answerCache, state *store.State, key answerKey, build func() (M, error)) (M, error) {
+}, T any](ctx context.Context, k *answerCache, state *store.State, key answerKey, build func() (M, error)) (M, error) {
 	revision := state.NamespaceRevision(key.namespace)
 	if revision == 0 {
 		return build()
 	}
-	if message, ok := k.get(key, revision).(M); ok {
-		return message, nil
+	a := k.get(key, revision)
+	if a == nil {
+		message, err := build()
+		if err != nil {
+			return nil, err
+		}
+		items := answerItems(message)
+		if items < cacheLeast {
+			return message, nil
+		}
+		a = &cachedAnswer{key: key, revision: revision, message: message, bytes: items * cacheItem}
+		k.put(a)
 	}
-	message, err := build()
-	if err != nil {
-		return nil, err
+	if rest.SetBody(ctx, keptBody{a, k}) {
+		return new(T), nil
 	}
-	if items := answerItems(message); items >= cacheLeast {
-		k.put(&cachedAnswer{key: key, revision: revision, message: message, bytes: items * cacheItem})
-	}
-	return message, nil
+	return a.message.(M), nil
 }
 
 // answerItems returns the number of items of an answer of a kind that is kept.
@@ -90,7 +101,7 @@ func answerItems(message any) int {
 }
 
 // get returns the answer that is kept, or nil.
-func (k *answerCache) get(key answerKey, revision uint64) proto.Message {
+func (k *answerCache) get(key answerKey, revision uint64) *cachedAnswer {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	a := k.answers[key]
@@ -99,7 +110,7 @@ func (k *answerCache) get(key answerKey, revision uint64) proto.Message {
 	}
 	k.uses++
 	a.used = k.uses
-	return a.message
+	return a
 }
 
 // put keeps an answer, in the place of an older one of the same key.
@@ -153,19 +164,23 @@ func (k *answerCache) encoded(base []byte, message any, codec innerCodec) ([]byt
 	if !ok {
 		return base, false, nil
 	}
-	a := found.(*cachedAnswer)
-	data, err := a.encoding(codec, k)
+	data, err := found.(*cachedAnswer).encoded(codec, k)
 	return append(base, data...), true, err
 }
 
-// encoding returns what codec makes of the message. Several callers wait for one.
-func (a *cachedAnswer) encoding(codec innerCodec, k *answerCache) ([]byte, error) {
+// encoded returns what codec makes of the message.
+func (a *cachedAnswer) encoded(codec innerCodec, k *answerCache) ([]byte, error) {
+	return a.encoding(codec.Name(), k, func() ([]byte, error) { return codec.Marshal(a.message) })
+}
+
+// encoding returns the encoding of that name, which is made once while the answer is kept. Several callers wait for one.
+func (a *cachedAnswer) encoding(name string, k *answerCache, encode func() ([]byte, error)) ([]byte, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if data, ok := a.encodings[codec.Name()]; ok {
+	if data, ok := a.encodings[name]; ok {
 		return data, nil
 	}
-	data, err := codec.Marshal(a.message)
+	data, err := encode()
 	if err != nil {
 		return nil, err
 	}
@@ -177,11 +192,45 @@ func (a *cachedAnswer) encoding(codec innerCodec, k *answerCache) ([]byte, error
 	if a.encodings == nil {
 		a.encodings = make(map[string][]byte)
 	}
-	a.encodings[codec.Name()] = data
+	a.encodings[name] = data
 	a.bytes += len(data)
 	k.bytes += len(data)
 	k.bound(a)
 	return data, nil
+}
+
+// keptBody is an answer as a response of the REST interface.
+type keptBody struct {
+	answer *cachedAnswer
+	cache  *answerCache
+}
+
+// JSON implements rest.Body.
+func (b keptBody) JSON() ([]byte, error) { return b.answer.encoded(rest.Codec{}, b.cache) }
+
+// Gzip implements rest.Body.
+func (b keptBody) Gzip() ([]byte, error) {
+	text, err := b.JSON()
+	if err != nil {
+		return nil, err
+	}
+	return b.answer.encoding("gzip", b.cache, func() ([]byte, error) { return compressed(text) })
+}
+
+// compressed returns a text in the format of gzip, quickly rather than small.
+func compressed(text []byte) ([]byte, error) {
+	var out bytes.Buffer
+	w, err := gzip.NewWriterLevel(&out, gzip.BestSpeed)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(text); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return bytes.Clone(out.Bytes()), nil
 }
 
 // innerCodec is a codec that can append.

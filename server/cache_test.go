@@ -1,6 +1,8 @@
 package server_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"fmt"
 	"io"
 	"net/http"
@@ -111,5 +113,35 @@ func TestCacheIsBounded(t *testing.T) {
 	}
 	if held < 5 {
 		t.Errorf("at most %d answers were kept", held)
+	}
+}
+
+// TestCacheOverREST asks for a kept answer in each form that a client may want, twice: all say the same, and the plain and the
+// compressed one have a length, as they are ready.
+func TestCacheOverREST(t *testing.T) {
+	t.Parallel()
+	s := openForBench(t)
+	ok(s.features.Import(t.Context(), &burgeev1.ImportRequest{File: yamlFile(many(60))}))(t)
+	want := ok(s.flipt.ListFlags(t.Context(), &flipt.ListFlagRequest{NamespaceKey: "large"}))(t)
+	for _, form := range []struct {
+		encoding, query string
+		ready           bool
+	}{{"identity", "", true}, {"gzip", "", true}, {"identity", "?pretty", true}, {"gzip", "?pretty", false}} {
+		for range 2 {
+			r := ok(http.NewRequestWithContext(t.Context(), http.MethodGet, s.srv.httpURL+"/api/v1/namespaces/large/flags"+form.query, nil))(t)
+			r.Header.Set("Accept-Encoding", form.encoding)
+			response, body := s.srv.do(t, r)
+			if (response.ContentLength == int64(len(body))) != form.ready || response.Header.Get("Vary") != "Accept-Encoding" {
+				t.Errorf("%v: length %d of %d, %v", form, response.ContentLength, len(body), response.Header)
+			}
+			if form.encoding == "gzip" {
+				unzip := ok(gzip.NewReader(bytes.NewReader(body)))(t)
+				body = ok(io.ReadAll(unzip))(t)
+			}
+			got := new(flipt.FlagList)
+			if err := protojson.Unmarshal(body, got); err != nil || !proto.Equal(got, want) {
+				t.Errorf("%v: %v, %d flags, want %d", form, err, len(got.Flags), len(want.Flags))
+			}
+		}
 	}
 }

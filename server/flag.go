@@ -36,7 +36,7 @@ func (m *management) ListFlags(ctx context.Context, r *flipt.ListFlagRequest) (*
 	if r.Reference != "" {
 		return listFlags(state, key)
 	}
-	return cached(m.cache, state, key, func() (*flipt.FlagList, error) { return listFlags(state, key) })
+	return cached(ctx, m.cache, state, key, func() (*flipt.FlagList, error) { return listFlags(state, key) })
 }
 
 func listFlags(state *store.State, key answerKey) (*flipt.FlagList, error) {

@@ -155,6 +155,8 @@ type limitConn struct {
 	once     sync.Once
 	// deadline is true while somebody else has set a deadline for writing, which then stands.
 	deadline atomic.Bool
+	// armed is our own deadline for writing, in nanoseconds of Unix time; 0 for none.
+	armed atomic.Int64
 }
 
 // Close closes the connection and, the first time, frees its slot.
@@ -182,12 +184,14 @@ func (c *limitConn) CloseWrite() error {
 // SetDeadline takes the write deadline out of our hands unless t is zero.
 func (c *limitConn) SetDeadline(t time.Time) error {
 	c.deadline.Store(!t.IsZero())
+	c.armed.Store(0)
 	return c.Conn.SetDeadline(t)
 }
 
 // SetWriteDeadline takes the write deadline out of our hands unless t is zero.
 func (c *limitConn) SetWriteDeadline(t time.Time) error {
 	c.deadline.Store(!t.IsZero())
+	c.armed.Store(0)
 	return c.Conn.SetWriteDeadline(t)
 }
 
@@ -199,7 +203,7 @@ func (c *limitConn) Write(p []byte) (int, error) {
 	}
 	sent := 0
 	for {
-		if err := c.Conn.SetWriteDeadline(time.Now().Add(c.listener.stall)); err != nil {
+		if err := c.arm(time.Now()); err != nil {
 			return sent, err
 		}
 		n, err := c.Conn.Write(p[sent:])
@@ -208,6 +212,21 @@ func (c *limitConn) Write(p []byte) (int, error) {
 			return sent, err
 		}
 	}
+}
+
+// limitSlack is by how much a client that takes nothing may be cut late, so that not every write moves the deadline.
+const limitSlack = 16
+
+// arm sets the deadline for writing to the stall time from now, or a little more.
+func (c *limitConn) arm(now time.Time) error {
+	stall := c.listener.stall
+	end := now.Add(stall).UnixNano()
+	if armed := c.armed.Load(); armed >= end && armed <= end+int64(stall/limitSlack) {
+		return nil
+	}
+	at := now.Add(stall + stall/limitSlack)
+	c.armed.Store(at.UnixNano())
+	return c.Conn.SetWriteDeadline(at)
 }
 
 // limitBodies gives each request with a body the time limit to send it. It arms a timer rather than the connection's
@@ -224,17 +243,17 @@ func limitBodies(limit time.Duration, next http.Handler) http.Handler {
 			limit:      limit,
 			control:    http.NewResponseController(w),
 			streamed:   limitStreamed(r.Header.Get("Content-Type")),
+			inner:      *r,
 		}
 		body.timer = time.AfterFunc(limit, body.expire)
-		inner := *r
-		inner.Body = body
+		body.inner.Body = body
 		defer func() {
 			// net/http reads what the handler left unread, to keep an HTTP/1 connection: not for longer than this.
 			if body.settle() && r.ProtoMajor == 1 {
 				_ = body.control.SetReadDeadline(end)
 			}
 		}()
-		next.ServeHTTP(w, &inner)
+		next.ServeHTTP(w, &body.inner)
 	})
 }
 
@@ -249,6 +268,7 @@ type limitBody struct {
 	io.ReadCloser
 	limit    time.Duration
 	control  *http.ResponseController
+	inner    http.Request // with this body
 	timer    *time.Timer
 	streamed bool
 	prefix   [5]byte // of the first message

@@ -36,7 +36,7 @@ func (m *management) ListSegments(ctx context.Context, r *flipt.ListSegmentReque
 	if r.Reference != "" {
 		return listSegments(state, key)
 	}
-	return cached(m.cache, state, key, func() (*flipt.SegmentList, error) { return listSegments(state, key) })
+	return cached(ctx, m.cache, state, key, func() (*flipt.SegmentList, error) { return listSegments(state, key) })
 }
 
 func listSegments(state *store.State, key answerKey) (*flipt.SegmentList, error) {

@@ -46,7 +46,7 @@ func (s *data) EvaluationSnapshotNamespace(ctx context.Context, r *evaluation.Ev
 		return build()
 	}
 	key := answerKey{procedure: evaluationconnect.DataServiceEvaluationSnapshotNamespaceProcedure, namespace: r.Key, class: class}
-	return cached(s.cache, state, key, build)
+	return cached(ctx, s.cache, state, key, build)
 }
 
 // snapshotOf returns what a class of clients evaluates a namespace with; nothing when there is no such namespace.

@@ -63,6 +63,9 @@ func (s *streams) before(next http.Handler) http.Handler {
 
 // match returns what a path has in the places of the template's variables.
 func (p streamPath) match(path string) ([]string, bool) {
+	if fixed, _, _ := strings.Cut(p.template, "{"); !strings.Contains(path, "%") && !strings.HasPrefix(path, fixed) {
+		return nil, false // as nearly all do not, this is soon said
+	}
 	if strings.Count(path, "/") != strings.Count(p.template, "/") {
 		return nil, false
 	}

@@ -12,11 +12,11 @@ const (
 	// what is alive. Go's own setting, 100 percent, makes a server with few flags collect hundreds of times a second under load.
 	gcSpare = 64 << 20
 	gcMost  = 400
-	gcLeast = 100
 )
 
 // tuneGC spends up to gcSpare bytes of memory on fewer garbage collections, which are a tenth of the CPU time of a small server
-// under load. A large one is left as Go has it, and so is one whose operator has set GOGC.
+// under load. A large one collects as often as Go has it, but for memory that costs a collection nothing, such as that of long
+// answers: it does not make room for as much garbage. One whose operator has set GOGC is left alone.
 func tuneGC() {
 	if os.Getenv("GOGC") == "" {
 		runtime.SetFinalizer(new(gcCycle), (*gcCycle).ended)
@@ -31,17 +31,18 @@ type gcCycle struct {
 
 // ended sets when the next collection begins.
 func (c *gcCycle) ended() {
-	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	metrics.Read(live)
-	if percent := gcPercent(live[0].Value.Uint64()); percent != c.percent {
+	sizes := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/heap:bytes"}}
+	metrics.Read(sizes)
+	if percent := gcPercent(sizes[0].Value.Uint64(), sizes[1].Value.Uint64()); percent != c.percent {
 		debug.SetGCPercent(percent)
 		c.percent = percent
 	}
 	runtime.SetFinalizer(c, (*gcCycle).ended)
 }
 
-// gcPercent returns how much garbage may lie around beside so many bytes that are alive, in steps of ten percent of the latter.
-func gcPercent(live uint64) int {
-	percent := gcSpare * 100 / max(live, 1)
-	return int(min(max(percent, gcLeast), gcMost)) / 10 * 10
+// gcPercent returns how much garbage may lie around beside so many bytes that are alive, of which a collection looks at some, in
+// steps of ten percent of the former.
+func gcPercent(live, scanned uint64) int {
+	percent := max(gcSpare, min(scanned, live)) * 100 / max(live, 1)
+	return int(min(max(percent, 10), gcMost)) / 10 * 10
 }

@@ -5,13 +5,14 @@ import "testing"
 func TestGCPercent(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		live uint64
-		want int
+		live, scanned uint64
+		want          int
 	}{
-		{0, 400}, {5 << 20, 400}, {16 << 20, 400}, {32 << 20, 200}, {40 << 20, 160}, {64 << 20, 100}, {1 << 30, 100},
+		{0, 0, 400}, {5 << 20, 4 << 20, 400}, {16 << 20, 16 << 20, 400}, {32 << 20, 20 << 20, 200}, {40 << 20, 40 << 20, 160},
+		{64 << 20, 60 << 20, 100}, {1 << 30, 1 << 30, 100}, {128 << 20, 60 << 20, 50}, {1 << 30, 512 << 20, 50}, {1 << 40, 1 << 20, 10},
 	} {
-		if got := gcPercent(c.live); got != c.want {
-			t.Errorf("beside %d MB: %d percent, want %d", c.live>>20, got, c.want)
+		if got := gcPercent(c.live, c.scanned); got != c.want {
+			t.Errorf("beside %d MB, of which %d are scanned: %d percent, want %d", c.live>>20, c.scanned>>20, got, c.want)
 		}
 	}
 }

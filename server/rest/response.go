@@ -39,9 +39,29 @@ type answer struct {
 	// What was written. The header is apart from that of w, of which others may have set parts.
 	header http.Header
 	status int
+	ready  Body // in the place of what is written with status 200; mostly nil
 	kept   bytes.Buffer
 	sent   bool
 	done   bool // all of it has returned
+}
+
+// Body is the body of a response that is made once and sent often. What its methods return is not changed.
+type Body interface {
+	// JSON returns the text.
+	JSON() ([]byte, error)
+	// Gzip returns the text in the format of gzip. It is called where the client reads that.
+	Gzip() ([]byte, error)
+}
+
+// SetBody makes a body that of the response to the REST request of ctx, in the place of the message that its handler returns,
+// which is best empty then. An error is still answered. It says false, and does nothing, for a call that did not come by REST
+// and whose answer is the message.
+func SetBody(ctx context.Context, body Body) bool {
+	a, ok := ctx.Value(answerKey{}).(*answer)
+	if ok {
+		a.ready = body
+	}
+	return ok
 }
 
 func (a *answer) Header() http.Header { return a.header }
@@ -91,6 +111,13 @@ func (a *answer) send(body []byte) {
 		a.sent = true
 		a.w.WriteHeader(http.StatusNotModified)
 	default:
+		if a.ready != nil {
+			var err error
+			if body, err = a.ready.JSON(); err != nil {
+				a.fail(connect.NewError(connect.CodeInternal, err))
+				return
+			}
+		}
 		if len(a.bulk.failures) > 0 {
 			body = a.bulk.write(body)
 		}
@@ -182,6 +209,14 @@ func (a *answer) sendBody(status int, body []byte) {
 		return
 	}
 	h.Set("Content-Encoding", "gzip")
+	if a.ready != nil && !a.pretty && status == http.StatusOK {
+		if zipped, err := a.ready.Gzip(); err == nil { // otherwise it is done below
+			h.Set("Content-Length", strconv.Itoa(len(zipped)))
+			a.w.WriteHeader(status)
+			_, _ = a.w.Write(zipped)
+			return
+		}
+	}
 	h.Del("Content-Length")
 	a.w.WriteHeader(status)
 	compressor := a.edge.compressors.Get().(*gzip.Writer)
