@@ -44,17 +44,18 @@ type answerKey struct {
 	class     versionClass
 }
 
-// cachedAnswer is one answer. The message is never changed.
+// cachedAnswer is one answer. Its message is never changed.
 type cachedAnswer struct {
 	key      answerKey
-	revision uint64 // of the namespace
-	message  proto.Message
-	used     uint64 // guarded by answerCache.mu; when it was asked for last
-	bytes    int    // guarded by answerCache.mu; of the message and its encodings
-	dropped  bool   // guarded by answerCache.mu
+	revision uint64        // of the namespace
+	used     uint64        // guarded by answerCache.mu; when it was asked for last
+	bytes    int           // guarded by answerCache.mu; of the shared message and the encodings
+	dropped  bool          // guarded by answerCache.mu
+	shared   proto.Message // guarded by answerCache.mu; what the codecs know the answer by, nil while it was sent by REST alone
 
 	mu        sync.Mutex
-	encodings map[string][]byte // guarded by mu; by the name of the codec
+	built     proto.Message     // guarded by mu; until it is encoded or shared
+	encodings map[string][]byte // guarded by mu; by the name of the codec, or of the compression
 }
 
 // cached returns the kept answer to a request of the newest state, or else what build returns, which is kept when it has many items.
@@ -74,30 +75,41 @@ func cached[M interface {
 		if err != nil {
 			return nil, err
 		}
-		items := answerItems(message)
-		if items < cacheLeast {
+		if n, _ := answerItems(message); n < cacheLeast {
 			return message, nil
 		}
-		a = &cachedAnswer{key: key, revision: revision, message: message, bytes: items * cacheItem}
+		a = &cachedAnswer{key: key, revision: revision, built: message}
 		k.put(a)
 	}
-	if rest.SetBody(ctx, keptBody{a, k}) {
+	kept := keptAnswer{a, k, func() (proto.Message, error) { return build() }}
+	if rest.SetBody(ctx, kept) {
 		return new(T), nil
 	}
-	return a.message.(M), nil
+	message, err := kept.message()
+	if err != nil {
+		return nil, err
+	}
+	return message.(M), nil
 }
 
-// answerItems returns the number of items of an answer of a kind that is kept.
-func answerItems(message any) int {
+// answerItems returns the number of items of an answer of a kind that is kept, and the first item.
+func answerItems(message any) (n int, first proto.Message) {
 	switch m := message.(type) {
 	case *flipt.FlagList:
-		return len(m.Flags)
+		return ofItems(m.Flags)
 	case *flipt.SegmentList:
-		return len(m.Segments)
+		return ofItems(m.Segments)
 	case *evaluation.EvaluationNamespaceSnapshot:
-		return len(m.Flags)
+		return ofItems(m.Flags)
 	}
-	return 0
+	return 0, nil
+}
+
+func ofItems[M proto.Message](items []M) (n int, first proto.Message) {
+	if len(items) == 0 {
+		return 0, nil
+	}
+	return len(items), items[0]
 }
 
 // get returns the answer that is kept, or nil.
@@ -113,12 +125,13 @@ func (k *answerCache) get(key answerKey, revision uint64) *cachedAnswer {
 	return a
 }
 
-// put keeps an answer, in the place of an older one of the same key.
+// put keeps an answer, in the place of an older one of the same key, or drops it at once.
 func (k *answerCache) put(a *cachedAnswer) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if old := k.answers[a.key]; old != nil {
 		if old.revision >= a.revision {
+			a.dropped = true
 			return
 		}
 		k.drop(old)
@@ -129,8 +142,6 @@ func (k *answerCache) put(a *cachedAnswer) {
 	k.uses++
 	a.used = k.uses
 	k.answers[a.key] = a
-	k.bytes += a.bytes
-	k.messages.Store(a.message, a)
 	k.bound(a)
 }
 
@@ -152,25 +163,31 @@ func (k *answerCache) drop(a *cachedAnswer) {
 	a.dropped = true
 	k.bytes -= a.bytes
 	delete(k.answers, a.key)
-	k.messages.Delete(a.message)
+	if a.shared != nil {
+		k.messages.Delete(a.shared)
+	}
 }
 
 // encoded appends the encoding of a kept message to base; it says false when the message is not a kept one.
 func (k *answerCache) encoded(base []byte, message any, codec innerCodec) ([]byte, bool, error) {
-	if answerItems(message) < cacheLeast {
+	if n, _ := answerItems(message); n < cacheLeast {
 		return base, false, nil
 	}
 	found, ok := k.messages.Load(message)
 	if !ok {
 		return base, false, nil
 	}
-	data, err := found.(*cachedAnswer).encoded(codec, k)
+	data, err := found.(*cachedAnswer).encoding(codec.Name(), k, func() ([]byte, error) { return encode(message.(proto.Message), codec) })
 	return append(base, data...), true, err
 }
 
-// encoded returns what codec makes of the message.
-func (a *cachedAnswer) encoded(codec innerCodec, k *answerCache) ([]byte, error) {
-	return a.encoding(codec.Name(), k, func() ([]byte, error) { return codec.Marshal(a.message) })
+// encode returns what codec makes of a message with items.
+func encode(message proto.Message, codec innerCodec) ([]byte, error) {
+	data, err := codec.MarshalAppend(make([]byte, 0, roomFor(message, codec)), message)
+	if cap(data)-len(data) > len(data)/4 {
+		data = bytes.Clone(data)
+	}
+	return data, err
 }
 
 // encoding returns the encoding of that name, which is made once while the answer is kept. Several callers wait for one.
@@ -193,28 +210,75 @@ func (a *cachedAnswer) encoding(name string, k *answerCache, encode func() ([]by
 		a.encodings = make(map[string][]byte)
 	}
 	a.encodings[name] = data
-	a.bytes += len(data)
-	k.bytes += len(data)
+	a.bytes += cap(data)
+	k.bytes += cap(data)
 	k.bound(a)
 	return data, nil
 }
 
-// keptBody is an answer as a response of the REST interface.
-type keptBody struct {
+// keptAnswer is an answer as one call has it.
+type keptAnswer struct {
 	answer *cachedAnswer
 	cache  *answerCache
+	build  func() (proto.Message, error) // anew, and the same
 }
 
-// JSON implements rest.Body.
-func (b keptBody) JSON() ([]byte, error) { return b.answer.encoded(rest.Codec{}, b.cache) }
+// take returns the message, which is then the caller's affair. It is called with the answer's mu held.
+func (c keptAnswer) take() (proto.Message, error) {
+	if built := c.answer.built; built != nil {
+		c.answer.built = nil
+		return built, nil
+	}
+	return c.build()
+}
 
-// Gzip implements rest.Body.
-func (b keptBody) Gzip() ([]byte, error) {
-	text, err := b.JSON()
+// message returns the message that the codecs know.
+func (c keptAnswer) message() (proto.Message, error) {
+	a, k := c.answer, c.cache
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	k.mu.Lock()
+	shared := a.shared
+	k.mu.Unlock()
+	if shared != nil {
+		return shared, nil
+	}
+	message, err := c.take()
 	if err != nil {
 		return nil, err
 	}
-	return b.answer.encoding("gzip", b.cache, func() ([]byte, error) { return compressed(text) })
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !a.dropped {
+		n, _ := answerItems(message)
+		a.shared = message
+		a.bytes += n * cacheItem
+		k.bytes += n * cacheItem
+		k.messages.Store(message, a)
+		k.bound(a)
+	}
+	return message, nil
+}
+
+// JSON implements rest.Body.
+func (c keptAnswer) JSON() ([]byte, error) {
+	codec := rest.Codec{}
+	return c.answer.encoding(codec.Name(), c.cache, func() ([]byte, error) {
+		message, err := c.take()
+		if err != nil {
+			return nil, err
+		}
+		return encode(message, codec)
+	})
+}
+
+// Gzip implements rest.Body.
+func (c keptAnswer) Gzip() ([]byte, error) {
+	text, err := c.JSON()
+	if err != nil {
+		return nil, err
+	}
+	return c.answer.encoding("gzip", c.cache, func() ([]byte, error) { return compressed(text) })
 }
 
 // compressed returns a text in the format of gzip, quickly rather than small.
@@ -231,6 +295,18 @@ func compressed(text []byte) ([]byte, error) {
 		return nil, err
 	}
 	return bytes.Clone(out.Bytes()), nil
+}
+
+// roomFor guesses how many bytes a kept message takes, from its first item, so that the buffer for a long one need not grow: one
+// that does leaves several times the message as garbage.
+func roomFor(message proto.Message, codec innerCodec) int {
+	_, first := answerItems(message)
+	one, size := proto.Size(first), proto.Size(message)
+	text, err := codec.Marshal(first)
+	if err != nil || one == 0 || len(text) > 1<<16 {
+		return 0
+	}
+	return size / one * len(text) * 9 / 8
 }
 
 // innerCodec is a codec that can append.

@@ -158,6 +158,8 @@ func guardPanics(next http.Handler, draining *atomic.Bool, log zerolog.Logger, a
 		gw := &guardWriter{ResponseWriter: w}
 		if r.ProtoMajor == 1 {
 			gw.draining = draining
+		} else {
+			growStack(0)
 		}
 		method, path := r.Method, r.URL.Path // handlers may change the request
 		defer func() {

@@ -41,8 +41,11 @@ func (c *gcCycle) ended() {
 }
 
 // gcPercent returns how much garbage may lie around beside so many bytes that are alive, of which a collection looks at some, in
-// steps of ten percent of the former.
+// steps of ten percent of the former: as much as it looks at, or else what gcSpare leaves beside half of the others.
 func gcPercent(live, scanned uint64) int {
-	percent := max(gcSpare, min(scanned, live)) * 100 / max(live, 1)
+	scanned = min(scanned, live)
+	spare := uint64(gcSpare)
+	spare -= min(spare, (live-scanned)/2)
+	percent := max(spare, scanned) * 100 / max(live, 1)
 	return int(min(max(percent, 10), gcMost)) / 10 * 10
 }
