@@ -19,7 +19,6 @@ const (
 // answers: it does not make room for as much garbage. One whose operator has set GOGC is left alone.
 func tuneGC() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcMost) // until there is a collection
 		runtime.SetFinalizer(new(gcCycle), (*gcCycle).ended)
 	}
 }
