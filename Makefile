@@ -84,13 +84,13 @@ check: check-go check-proto check-gen check-ui ## format, vet, lint, breaking ch
 bench: bench-go ## run bench-go, then measure the served program beside other servers (SERVED='-quick -only REST', flags of cmd/bench)
 	go run ./cmd/bench -go .make/bench/go.txt $(SERVED)
 
-# Without a pattern, those of the history are left out, whose databases take minutes to write. What goals are about is run several times.
+# Without a pattern, those of the history are left out, whose databases take minutes to write.
 .PHONY: bench-go
 bench-go: ## run the Go benchmarks of evaluation, store and codecs (BENCH=pattern)
 	@mkdir -p .make/bench
-	go test -run '^$$' -bench '$(BENCH)' $(if $(filter .,$(BENCH)),-skip '^Benchmark(At|Changes|History|Fold)$$') -benchmem -benchtime 100ms \
+	go test -run '^$$' -bench '$(BENCH)' $(if $(filter .,$(BENCH)),-skip '^Benchmark(At|Changes|History|Fold|BesideAnchor)$$') -benchmem -benchtime 100ms \
 		./server/eval ./store ./server/rest $(wildcard ./server/wire) | tee .make/bench/go.txt
-	go test -run '^$$' -bench '^Benchmark(Anchor|Variant10000|Publish.*)$$' -benchmem -benchtime 100ms -count 5 ./server/eval ./server | tee -a .make/bench/go.txt
+	go test -run '^$$' -bench '^BenchmarkBesideAnchor$$' -benchmem -benchtime 3s ./server/eval | tee -a .make/bench/go.txt
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME=20s
