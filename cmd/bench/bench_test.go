@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -48,7 +49,11 @@ func TestRun(t *testing.T) {
 		if !ok && c.subject.name == "list, If-None-Match" {
 			continue // where lists have no ETag
 		}
-		if f.windows != 1 || f.cpu <= 0 || f.rate <= 0 || f.p50 <= 0 || f.p99 < f.p50 || f.bytes <= 0 && !strings.HasSuffix(c.subject.name, "If-None-Match") {
+		windows := 1
+		if p.compared(c) {
+			windows = 2
+		}
+		if f.windows != windows || f.cpu <= 0 || f.rate <= 0 || f.p50 <= 0 || f.p99 < f.p50 || f.bytes <= 0 && !strings.HasSuffix(c.subject.name, "If-None-Match") {
 			t.Errorf("%s: %+v", c, f)
 		}
 	}
@@ -84,6 +89,22 @@ func TestOnly(t *testing.T) {
 		}
 		if strings.Join(got, "; ") != test.want {
 			t.Errorf("-only %q: %q, want %s", test.only, got, test.want)
+		}
+	}
+}
+
+// TestTurns looks at the order of a round: what is compared is asked side by side, and twice.
+func TestTurns(t *testing.T) {
+	t.Parallel()
+	p := plan{sizes: []int{10, 1000}, only: regexp.MustCompile("gRPC variant|REST variant|OFREP single|list")}
+	for round := range 20 {
+		var got []string
+		for _, c := range p.turns(p.cells(), round) {
+			got = append(got, cmp.Or(c.subject.anchor, c.subject.name))
+		}
+		groups := slices.Compact(slices.Clone(got))
+		if len(got) != 6+8+2+2 || len(groups) != 4 {
+			t.Fatalf("round %d: %d windows in %d groups: %q", round, len(got), len(groups), got)
 		}
 	}
 }

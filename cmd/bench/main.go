@@ -7,7 +7,8 @@
 // drives them in a closed loop, one at a time. Every server and the driver is a process of its own, this same program under
 // another command, and all of them may use the same processors and have the same environment.
 //
-// A round asks each subject for a short window, in an order that differs from round to round. A window begins and ends with a
+// A round asks each subject for a short window, and twice where a goal compares it with another; the order differs from round to
+// round, but what is compared stays together. A window begins and ends with a
 // server at rest: the kernel's figure of the processor time that the server's process has used is read before the first request
 // is sent and after the last answer has come, so that it belongs to the counted requests and to nothing else. Each answer is
 // checked; a wrong one ends the program. What is printed is the lower quartile of the rounds.

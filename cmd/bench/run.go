@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -243,7 +244,41 @@ func saveBatches(address string, flags int, name string) error {
 	return os.WriteFile(name, file, 0o600)
 }
 
-// rounds asks every cell once in each round.
+// turns returns the cells in the order of a round. Those that are compared with one another follow one another, since a machine
+// with neighbours is not the same a minute later, and those that a goal compares come twice.
+func (p *plan) turns(cells []cell, round int) []cell {
+	groups := make(map[string][]cell)
+	for _, c := range cells {
+		name := cmp.Or(c.subject.anchor, c.subject.name)
+		groups[name] = append(groups[name], c)
+		if p.compared(c) {
+			groups[name] = append(groups[name], c)
+		}
+	}
+	random := rand.New(rand.NewPCG(uint64(round), 0)) // the same in every run
+	names := slices.Sorted(maps.Keys(groups))
+	random.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+	var all []cell
+	for _, name := range names {
+		group := groups[name]
+		random.Shuffle(len(group), func(i, j int) { group[i], group[j] = group[j], group[i] })
+		all = append(all, group...)
+	}
+	return all
+}
+
+// compared says whether a goal is about the ratio of this cell to another.
+func (p *plan) compared(c cell) bool {
+	if c.subject.name == unchanging {
+		return true
+	}
+	return c.flags == p.usual() && slices.ContainsFunc(ratioGoals, func(g ratioGoal) bool {
+		s, _ := subjectNamed(g.name)
+		return c.subject.name == g.name || c.subject.name == s.anchor
+	})
+}
+
+// rounds asks every cell in each round.
 func (r *rig) rounds(ctx context.Context, found *results) error {
 	if len(found.cells) == 0 {
 		return nil
@@ -260,10 +295,7 @@ func (r *rig) rounds(ctx context.Context, found *results) error {
 			}
 			lone = append(lone, all...)
 		}
-		order := slices.Clone(found.cells)
-		random := rand.New(rand.NewPCG(uint64(round), 0)) // the same in every run
-		random.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
-		for _, c := range order {
+		for _, c := range r.turns(found.cells, round) {
 			name := c.String()
 			if gone[name] {
 				continue

@@ -10,7 +10,7 @@ import (
 const (
 	// gcSpare is how much garbage may lie around before it is collected, in bytes, as long as that is not more than gcMost percent of
 	// what is alive. Go's own setting, 100 percent, makes a server with few flags collect hundreds of times a second under load.
-	gcSpare = 56 << 20
+	gcSpare = 48 << 20
 	gcMost  = 400
 )
 
