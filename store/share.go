@@ -13,6 +13,10 @@ type sharer struct {
 	strings map[string]string
 	// times holds the times of the document at hand.
 	times []*timestamppb.Timestamp
+	// texts, blanks and spans are what flagReader needs for the flag at hand.
+	texts  []byte
+	blanks []blank
+	spans  []span
 }
 
 func newSharer() *sharer {
@@ -66,7 +70,7 @@ func (s *sharer) flag(doc *storev1.Flag) {
 		same(&r.FlagKey, f.Key)
 		same(&r.NamespaceKey, f.NamespaceKey)
 		s.text(&r.SegmentKey)
-		s.texts(r.SegmentKeys)
+		s.several(r.SegmentKeys)
 		for _, d := range r.Distributions {
 			s.time(&d.CreatedAt, &d.UpdatedAt)
 			same(&d.RuleId, r.Id)
@@ -91,7 +95,7 @@ func (s *sharer) rollouts(doc *storev1.Flag) {
 		if segment := r.GetSegment(); segment != nil {
 			//lint:ignore SA1019 Stored rollouts may still name their one segment there.
 			s.text(&segment.SegmentKey)
-			s.texts(segment.SegmentKeys)
+			s.several(segment.SegmentKeys)
 		}
 	}
 }
@@ -116,7 +120,7 @@ func (s *sharer) text(fields ...*string) {
 	}
 }
 
-func (s *sharer) texts(fields []string) {
+func (s *sharer) several(fields []string) {
 	for i := range fields {
 		s.text(&fields[i])
 	}

@@ -8,15 +8,16 @@ import (
 )
 
 const (
-	// gcSpare is how much garbage may lie around before it is collected, in bytes, as long as that is not more than gcMost percent of
-	// what is alive. Go's own setting, 100 percent, makes a server with few flags collect hundreds of times a second under load.
-	gcSpare = 48 << 20
-	gcMost  = 400
+	// gcHeap is how large the heap, what is alive and garbage together, may always grow before it is collected, in bytes, as long
+	// as the garbage is not more than gcMost percent of what is alive. Go's own setting, 100 percent, makes a server with few flags
+	// collect hundreds of times a second under load.
+	gcHeap = 112 << 20
+	gcMost = 400
 )
 
-// tuneGC spends up to gcSpare bytes of memory on fewer garbage collections, which are a tenth of the CPU time of a small server
-// under load. A large one collects as often as Go has it, but for memory that costs a collection nothing, such as that of long
-// answers: it does not make room for as much garbage. One whose operator has set GOGC is left alone.
+// tuneGC spends memory up to gcHeap on fewer garbage collections, which are a tenth of the CPU time of a small server under load.
+// A large one collects as often as Go has it, but for memory that costs a collection nothing, such as that of long answers: it
+// does not make room for as much garbage. One whose operator has set GOGC is left alone.
 func tuneGC() {
 	if os.Getenv("GOGC") == "" {
 		runtime.SetFinalizer(new(gcCycle), (*gcCycle).ended)
@@ -41,11 +42,9 @@ func (c *gcCycle) ended() {
 }
 
 // gcPercent returns how much garbage may lie around beside so many bytes that are alive, of which a collection looks at some, in
-// steps of ten percent of the former: as much as it looks at, or else what gcSpare leaves beside half of the others.
+// steps of ten percent of the former: what gcHeap leaves, and never less than a collection looks at.
 func gcPercent(live, scanned uint64) int {
-	scanned = min(scanned, live)
-	spare := uint64(gcSpare)
-	spare -= min(spare, (live-scanned)/2)
-	percent := max(spare, scanned) * 100 / max(live, 1)
+	spare := max(gcHeap-min(gcHeap, live), min(scanned, live))
+	percent := spare * 100 / max(live, 1)
 	return int(min(max(percent, 10), gcMost)) / 10 * 10
 }
