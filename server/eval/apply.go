@@ -37,6 +37,7 @@ type draft struct {
 	programs shardsDraft[*program]
 	places   shardsDraft[*place]
 	table    tableDraft
+	ready    *compiler // nil before the first flag
 }
 
 func (d *draft) setSegment(name id, change *Change) {

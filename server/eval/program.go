@@ -94,7 +94,7 @@ func (p *program) problem(t *table) *Error {
 // compile makes the program of a flag. Segments that are missing get a slot and are no failure here, since they may still come.
 func (d *draft) compile(name id, document *storev1.Flag) *program {
 	flag := document.GetFlag()
-	c := compiler{draft: d, named: map[uint32]int{}}
+	c := d.compiler()
 	if len(document.GetRules()) > 0 {
 		roomy := new(roomyProgram)
 		c.program = &roomy.program
@@ -113,7 +113,6 @@ func (d *draft) compile(name id, document *storev1.Flag) *program {
 	}
 	switch flag.GetType() {
 	case flipt.FlagType_VARIANT_FLAG_TYPE:
-		c.variants, c.used = make(map[string]*flipt.Variant, len(flag.GetVariants())), map[string]*variant{}
 		for _, document := range flag.GetVariants() {
 			c.variants[document.GetId()] = document
 		}
@@ -142,7 +141,7 @@ func ranked[T interface{ GetRank() int32 }](items []T) []T {
 	return items
 }
 
-// compiler builds one program.
+// compiler builds one program after another, in the same maps.
 type compiler struct {
 	draft    *draft
 	program  *program
@@ -150,6 +149,20 @@ type compiler struct {
 	used     map[string]*variant       // by id
 	choices  int                       // how many selections there are so far
 	named    map[uint32]int            // slot to the last selection that names it, counted from 1
+	text     bytes.Buffer
+}
+
+// compiler returns the compiler of the draft, ready for the next program.
+func (d *draft) compiler() *compiler {
+	if d.ready == nil {
+		d.ready = &compiler{draft: d, variants: make(map[string]*flipt.Variant), used: make(map[string]*variant), named: make(map[uint32]int)}
+	}
+	c := d.ready
+	clear(c.variants)
+	clear(c.used)
+	clear(c.named)
+	c.program, c.choices = nil, 0
+	return c
 }
 
 // fail keeps the first reason why there is no program.
@@ -280,7 +293,7 @@ func (c *compiler) variant(id string) *variant {
 		c.fail("variant %q not found", id)
 		return nil
 	}
-	attachment, err := compact(document.GetAttachment())
+	attachment, err := c.compact(document.GetAttachment())
 	if err != nil {
 		c.fail("attachment of variant %q: %v", document.GetKey(), err)
 	}
@@ -290,16 +303,16 @@ func (c *compiler) variant(id string) *variant {
 }
 
 // compact removes the white space of a JSON text that does not matter. Nothing stays nothing.
-func compact(attachment string) (string, error) {
+func (c *compiler) compact(attachment string) (string, error) {
 	if attachment == "" {
 		return "", nil
 	}
-	var out bytes.Buffer
-	if err := json.Compact(&out, []byte(attachment)); err != nil {
+	c.text.Reset()
+	if err := json.Compact(&c.text, []byte(attachment)); err != nil {
 		return "", err
 	}
-	if out.Len() == len(attachment) {
+	if c.text.Len() == len(attachment) {
 		return attachment, nil
 	}
-	return out.String(), nil
+	return c.text.String(), nil
 }
