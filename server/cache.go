@@ -17,15 +17,15 @@ import (
 
 const (
 	// cacheAnswers and cacheBytes bound what is kept; the latter the bytes of messages and encodings.
-	cacheAnswers = 32
+	cacheAnswers = 128
 	cacheBytes   = 48 << 20
 	// cacheItem is what an item of a message takes beside its document, which the state holds anyway, in bytes.
 	cacheItem = 256
-	// cacheLeast is the number of items from which an answer is worth being kept.
-	cacheLeast = 16
+	// cacheToken is how long the page token of a kept answer may be, in bytes, some times the length of those that the server makes.
+	cacheToken = 1 << 10
 )
 
-// answerCache holds the long answers that many clients ask for while nothing changes, and each of their encodings once: snapshots and
+// answerCache holds the answers that many clients ask for while nothing changes, and each of their encodings once: snapshots and
 // lists of a namespace at its newest revision. Its zero value is empty. It may be used concurrently.
 type answerCache struct {
 	mu      sync.Mutex
@@ -58,7 +58,7 @@ type cachedAnswer struct {
 	encodings map[string][]byte // guarded by mu; by the name of the codec, or of the compression
 }
 
-// cached returns the kept answer to a request of the newest state, or else what build returns, which is kept when it has many items.
+// cached returns the kept answer to a request of the newest state, or else what build returns, which is kept when it has any items.
 // What build returns must not be changed any more, and must depend on nothing but the key and the namespace. A request that came by
 // REST gets the text of a kept answer, and an empty message.
 func cached[M interface {
@@ -75,7 +75,7 @@ func cached[M interface {
 		if err != nil {
 			return nil, err
 		}
-		if n, _ := answerItems(message); n < cacheLeast {
+		if n, _ := answerItems(message); n == 0 || len(key.page.token) > cacheToken {
 			return message, nil
 		}
 		a = &cachedAnswer{key: key, revision: revision, built: message}
@@ -170,7 +170,7 @@ func (k *answerCache) drop(a *cachedAnswer) {
 
 // encoded appends the encoding of a kept message to base; it says false when the message is not a kept one.
 func (k *answerCache) encoded(base []byte, message any, codec innerCodec) ([]byte, bool, error) {
-	if n, _ := answerItems(message); n < cacheLeast {
+	if n, _ := answerItems(message); n == 0 {
 		return base, false, nil
 	}
 	found, ok := k.messages.Load(message)

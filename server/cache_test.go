@@ -97,22 +97,22 @@ func (s session) restJSON(t *testing.T, path string, into proto.Message) {
 func TestCacheIsBounded(t *testing.T) {
 	t.Parallel()
 	s := openForBench(t)
-	ok(s.features.Import(t.Context(), &burgeev1.ImportRequest{File: yamlFile(many(60))}))(t)
+	ok(s.features.Import(t.Context(), &burgeev1.ImportRequest{File: yamlFile(many(200))}))(t)
 	held := 0
-	for n := range int32(40) {
+	for n := range int32(200) {
 		got := new(flipt.FlagList)
-		s.restJSON(t, fmt.Sprintf("/api/v1/namespaces/large/flags?limit=%d", 60-n), got)
-		if len(got.Flags) != int(60-n) {
-			t.Fatalf("%d flags, want %d", len(got.Flags), 60-n)
+		s.restJSON(t, fmt.Sprintf("/api/v1/namespaces/large/flags?limit=%d", 200-n), got)
+		if len(got.Flags) != int(200-n) {
+			t.Fatalf("%d flags, want %d", len(got.Flags), 200-n)
 		}
 		answers, bytes := s.srv.Cached()
 		held = max(held, answers)
-		if answers > 32 || bytes > 48<<20 {
-			t.Fatalf("%d answers of %d bytes are kept after %d requests, want 32 and 48 MiB at most", answers, bytes, n+1)
+		if answers > 128 || bytes > 48<<20 {
+			t.Fatalf("%d answers of %d bytes are kept after %d requests, want 128 and 48 MiB at most", answers, bytes, n+1)
 		}
 	}
-	if held < 5 {
-		t.Errorf("at most %d answers were kept", held)
+	if held != 128 {
+		t.Errorf("at most %d answers were kept, want 128", held)
 	}
 }
 

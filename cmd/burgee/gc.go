@@ -42,9 +42,9 @@ func (c *gcCycle) ended() {
 }
 
 // gcPercent returns how much garbage may lie around beside so many bytes that are alive, of which a collection looks at some, in
-// steps of ten percent of the former: what gcHeap leaves, and never less than a collection looks at.
+// steps of five percent of the former: what gcHeap leaves, and never less than a collection looks at.
 func gcPercent(live, scanned uint64) int {
 	spare := max(gcHeap-min(gcHeap, live), min(scanned, live))
 	percent := spare * 100 / max(live, 1)
-	return int(min(max(percent, 10), gcMost)) / 10 * 10
+	return int(min(max(percent, 10), gcMost)) / 5 * 5
 }
