@@ -13,71 +13,6 @@ import (
 	"github.com/burgeehq/burgee/gen/flipt"
 )
 
-// The tags of the fields that flagReader knows are their numbers with one of these.
-const (
-	varint    = uint64(protowire.VarintType)
-	delimited = uint64(protowire.BytesType)
-	fixed32   = uint64(protowire.Fixed32Type)
-)
-
-// wire goes through the fields of an encoded message.
-type wire struct {
-	rest []byte
-	// tag is the one of the field at hand, value what it holds if its length was written, number what it holds otherwise.
-	tag    uint64
-	value  []byte
-	number uint64
-}
-
-// next takes the next field. It returns false at the end, and before anything it does not know, which is then in rest.
-func (w *wire) next() bool {
-	if len(w.rest) < 2 || w.rest[0] >= 0x80 || w.rest[1] >= 0x80 {
-		return w.nextOfAny()
-	}
-	// A short text or a small number, as almost all are.
-	switch tag, second := uint64(w.rest[0]), int(w.rest[1]); tag & 7 {
-	case delimited:
-		if len(w.rest) < 2+second {
-			return false
-		}
-		w.tag, w.value, w.rest = tag, w.rest[2:2+second], w.rest[2+second:]
-		return true
-	case varint:
-		w.tag, w.number, w.rest = tag, uint64(second), w.rest[2:]
-		return true
-	}
-	return w.nextOfAny()
-}
-
-// nextOfAny is next for fields of any length.
-func (w *wire) nextOfAny() bool {
-	if len(w.rest) == 0 {
-		return false
-	}
-	tag, n := protowire.ConsumeVarint(w.rest)
-	if n < 0 {
-		return false
-	}
-	var length int
-	switch tag & 7 {
-	case varint:
-		w.number, length = protowire.ConsumeVarint(w.rest[n:])
-	case delimited:
-		w.value, length = protowire.ConsumeBytes(w.rest[n:])
-	case fixed32:
-		var bits uint32
-		bits, length = protowire.ConsumeFixed32(w.rest[n:])
-		w.number = uint64(bits)
-	default:
-		return false
-	}
-	if length < 0 {
-		return false
-	}
-	w.tag, w.rest = tag, w.rest[n+length:]
-	return true
-}
-
 // flagReader decodes flags, of which there are many at the start: in half the time of package proto, and into few blocks of
 // memory, since each one in a state costs every garbage collection. Strings and times that recur are made once, the other
 // texts of a flag are one block, and so are all its variants, rules and distributions. What it does not know, it does not
@@ -88,7 +23,6 @@ type flagReader struct {
 	key  span // of the flag
 
 	variants      []flipt.Variant
-	variantIDs    []span
 	rules         []flipt.Rule
 	distributions []flipt.Distribution
 	ofRules       []*flipt.Distribution // room for what rules refer to
@@ -111,7 +45,7 @@ type blank struct {
 
 // readFlag returns what package proto makes of an encoded flag, or false if that shall tell.
 func readFlag(body []byte, s *sharer) (*storev1.Flag, bool) {
-	s.times, s.texts, s.blanks = s.times[:0], s.texts[:0], s.blanks[:0]
+	s.times, s.texts, s.blanks, s.variantIDs = s.times[:0], s.texts[:0], s.blanks[:0], s.variantIDs[:0]
 	r := flagReader{sharer: s}
 	doc := r.document(body)
 	block := string(s.texts)
@@ -123,8 +57,8 @@ func readFlag(body []byte, s *sharer) (*storev1.Flag, bool) {
 }
 
 // makeRoom counts the parts of a flag, so that each kind of them can be one block.
-func (r *flagReader) makeRoom(body []byte) (rules int) {
-	var variants, distributions int
+func (r *flagReader) makeRoom(body []byte) {
+	var variants, rules, distributions int
 	for w := (wire{rest: body}); w.next(); {
 		switch w.tag {
 		case 1<<3 | delimited:
@@ -134,10 +68,8 @@ func (r *flagReader) makeRoom(body []byte) (rules int) {
 			distributions += count(w.value, 4<<3|delimited)
 		}
 	}
-	r.variants, r.variantIDs = make([]flipt.Variant, variants), r.sharer.spans[:0]
-	r.rules = make([]flipt.Rule, rules)
+	r.variants, r.rules = make([]flipt.Variant, variants), make([]flipt.Rule, rules)
 	r.distributions, r.ofRules = make([]flipt.Distribution, distributions), make([]*flipt.Distribution, distributions)
-	return rules
 }
 
 // count returns how many fields of a message have a tag.
@@ -166,8 +98,9 @@ func (r *flagReader) document(body []byte) *storev1.Flag {
 		flag     flipt.Flag
 	})
 	doc, w := &both.document, wire{rest: body}
-	if rules := r.makeRoom(body); rules > 0 {
-		doc.Rules = make([]*flipt.Rule, 0, rules)
+	r.makeRoom(body)
+	if n := len(r.rules); n > 0 {
+		doc.Rules = make([]*flipt.Rule, 0, n)
 	}
 	for w.next() {
 		switch w.tag {
@@ -234,7 +167,6 @@ func (r *flagReader) readFlag(body []byte) {
 			r.odd = true
 		}
 	}
-	r.spans = r.variantIDs
 	r.end(w)
 }
 
@@ -391,9 +323,7 @@ func (r *flagReader) once(again bool) {
 
 // fresh puts a text that is not expected to recur into a field, at the end.
 func (r *flagReader) fresh(field *string, text []byte) span {
-	if !utf8.Valid(text) {
-		r.odd = true
-	}
+	r.check(text)
 	begin := len(r.texts)
 	r.texts = append(r.texts, text...)
 	all := span{begin, len(r.texts)}
@@ -401,20 +331,26 @@ func (r *flagReader) fresh(field *string, text []byte) span {
 	return all
 }
 
+// is puts a text into a field, at the end, if it is a known one.
+func (r *flagReader) is(field *string, text []byte, known span) bool {
+	if string(text) != string(r.texts[known.begin:known.end]) {
+		return false
+	}
+	r.blanks = append(r.blanks, blank{field, known})
+	return true
+}
+
 // same puts a text that is expected to be a known one into a field, at the end.
 func (r *flagReader) same(field *string, text []byte, known span) {
-	if string(text) == string(r.texts[known.begin:known.end]) {
-		r.blanks = append(r.blanks, blank{field, known})
-		return
+	if !r.is(field, text, known) {
+		r.fresh(field, text)
 	}
-	r.fresh(field, text)
 }
 
 // variantID puts the id of a variant into a field, that of the flag's own if it has one.
 func (r *flagReader) variantID(field *string, id []byte) {
 	for _, known := range r.variantIDs {
-		if string(id) == string(r.texts[known.begin:known.end]) {
-			r.blanks = append(r.blanks, blank{field, known})
+		if r.is(field, id, known) {
 			return
 		}
 	}
@@ -426,12 +362,17 @@ func (r *flagReader) recurring(text []byte) string {
 	if known, ok := r.strings[string(text)]; ok {
 		return known
 	}
-	if !utf8.Valid(text) {
-		r.odd = true
-	}
+	r.check(text)
 	fresh := string(text)
 	if fresh != "" && !r.odd {
 		r.strings[fresh] = fresh
 	}
 	return fresh
+}
+
+// check leaves a text that package proto refuses to it.
+func (r *flagReader) check(text []byte) {
+	if !utf8.Valid(text) {
+		r.odd = true
+	}
 }

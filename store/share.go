@@ -13,10 +13,10 @@ type sharer struct {
 	strings map[string]string
 	// times holds the times of the document at hand.
 	times []*timestamppb.Timestamp
-	// texts, blanks and spans are what flagReader needs for the flag at hand.
-	texts  []byte
-	blanks []blank
-	spans  []span
+	// texts, blanks and variantIDs belong to flagReader and the flag at hand.
+	texts      []byte
+	blanks     []blank
+	variantIDs []span
 }
 
 func newSharer() *sharer {

@@ -21,7 +21,8 @@ var (
 	errUnfit = errors.New("SQLite cannot work here as it must")
 )
 
-// conn is a connection to the database. One goroutine at a time uses it.
+// conn is a connection to the database. One goroutine at a time uses it. What touches the driver is in this file alone, which makes
+// it a long one.
 type conn struct {
 	sqlite *sqlite.Conn
 }
