@@ -141,6 +141,9 @@ func ranked[T interface{ GetRank() int32 }](items []T) []T {
 	return items
 }
 
+// manyParts is how many variants and segments of a flag are more than most flags have.
+const manyParts = 64
+
 // compiler builds one program after another, in the same maps.
 type compiler struct {
 	draft    *draft
@@ -152,16 +155,17 @@ type compiler struct {
 	text     bytes.Buffer
 }
 
-// compiler returns the compiler of the draft, ready for the next program.
+// compiler returns the compiler of the draft, ready for the next program. After a flag of many parts it is a new one: to clear a
+// large map for each of the flags that follow would take longer.
 func (d *draft) compiler() *compiler {
-	if d.ready == nil {
+	if d.ready == nil || len(d.ready.variants)+len(d.ready.named) > manyParts {
 		d.ready = &compiler{draft: d, variants: make(map[string]*flipt.Variant), used: make(map[string]*variant), named: make(map[uint32]int)}
 	}
 	c := d.ready
 	clear(c.variants)
 	clear(c.used)
 	clear(c.named)
-	c.program, c.choices = nil, 0
+	c.choices = 0
 	return c
 }
 
