@@ -3,9 +3,11 @@ package server_test
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 
@@ -113,6 +115,23 @@ func TestCacheIsBounded(t *testing.T) {
 	}
 	if held != 128 {
 		t.Errorf("at most %d answers were kept, want 128", held)
+	}
+}
+
+// TestCacheKeepsShort finds a list of one flag kept, and none that was asked for with a token larger than any that the server makes.
+func TestCacheKeepsShort(t *testing.T) {
+	t.Parallel()
+	s := openForBench(t)
+	ok(s.features.Import(t.Context(), &burgeev1.ImportRequest{File: yamlFile(many(1))}))(t)
+	large := base64.StdEncoding.EncodeToString(fmt.Appendf(nil, `{"key":%q,"offset":0,"from":1}`, strings.Repeat("k", 1<<10)))
+	for n, test := range []struct {
+		token string
+		kept  int
+	}{{large, 0}, {"", 1}, {"", 1}, {large, 1}} {
+		got := ok(s.flipt.ListFlags(t.Context(), &flipt.ListFlagRequest{NamespaceKey: "large", Limit: 10, PageToken: test.token}))(t)
+		if answers, _ := s.srv.Cached(); len(got.Flags) != 1 || answers != test.kept {
+			t.Errorf("request %d: %d flags, %d answers are kept, want 1 and %d", n, len(got.Flags), answers, test.kept)
+		}
 	}
 }
 
