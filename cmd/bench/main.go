@@ -8,10 +8,10 @@
 // another command, and all of them may use the same processors and have the same environment.
 //
 // A round asks each subject for a short window, and twice where a goal compares it with another; the order differs from round to
-// round, but what is compared stays together. A window begins and ends with a
-// server at rest: the kernel's figure of the processor time that the server's process has used is read before the first request
-// is sent and after the last answer has come, so that it belongs to the counted requests and to nothing else. Each answer is
-// checked; a wrong one ends the program. What is printed is the lower quartile of the rounds.
+// round, but what is compared stays together. A window begins and ends with a server at rest: the kernel's figure of the processor
+// time that the server's process has used is read before the first request is sent and after the last answer has come, so that it
+// belongs to the counted requests and to nothing else. Each answer is checked; a wrong one ends the program. What is printed is the
+// lower quartile of the windows.
 //
 // Its limits: the driver shares the processors with the server, so requests per second and latencies are those of the two
 // together; what compares with other runs are the ratios to the anchors of the same run. Other programs on the machine make all
